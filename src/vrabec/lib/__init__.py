@@ -1,0 +1,1 @@
+"""Errors, units, names and the clock: neither Django nor libvirt."""

@@ -1,0 +1,31 @@
+"""Amounts as people read and type them. Sizes are binary: 1 GiB = 1024 MiB."""
+
+from __future__ import annotations
+
+import re
+
+from vrabec.lib.errors import Invalid
+
+_FACTORS = {"": 1, "m": 1, "mib": 1, "g": 1024, "gib": 1024, "t": 1024**2, "tib": 1024**2}
+_AMOUNT = re.compile(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
+
+
+def parse_mib(text: str, field: str) -> int:
+    """Whole mebibytes of `text` ("512", "512 MiB", "1.5G"). Raises Invalid naming `field`."""
+    found = _AMOUNT.fullmatch(text)
+    if not found or found[2].lower() not in _FACTORS:
+        raise Invalid("Write an amount such as 512 MiB or 4 GiB.", field=field)
+    mib = float(found[1]) * _FACTORS[found[2].lower()]
+    return round(mib)
+
+
+def show_mib(mib: float) -> str:
+    """`mib` mebibytes for a person: "192 MiB", "5.1 GiB", "8 GiB", "2 TiB"."""
+    for factor, unit in ((1024**2, "TiB"), (1024, "GiB")):
+        if mib >= factor:
+            return f"{_short(mib / factor)} {unit}"
+    return f"{_short(mib)} MiB"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"

@@ -1,0 +1,1 @@
+"""Stored facts, their states and migrations: one Django app, one file a noun."""

@@ -1,0 +1,24 @@
+"""Every model, so that Django finds them at start."""
+
+from vrabec.models.audit import Audit
+from vrabec.models.hosts import Host
+from vrabec.models.jobs import Job, JobLine
+from vrabec.models.projects import Grant, Project
+from vrabec.models.templates import Template, TemplateCopy
+from vrabec.models.users import Token, User
+from vrabec.models.vms import Vm, VmLoad
+
+__all__ = [
+    "Audit",
+    "Grant",
+    "Host",
+    "Job",
+    "JobLine",
+    "Project",
+    "Template",
+    "TemplateCopy",
+    "Token",
+    "User",
+    "Vm",
+    "VmLoad",
+]

@@ -1,0 +1,44 @@
+"""The record: who did what to what, and when. Rows are added, never changed (triggers refuse)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+
+from vrabec.lib.actor import Actor
+from vrabec.models.projects import granted_projects
+
+
+class AuditQuerySet(models.QuerySet["Audit"]):
+    """The record as an actor sees it."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """All for administrators; else what happened in one's projects."""
+        if actor.is_administrator:
+            return self
+        return self.filter(project_id__in=granted_projects(actor))
+
+
+class Audit(models.Model):
+    """One line of the record. Ids are plain numbers: the line outlives what it names."""
+
+    at = models.DateTimeField()
+    user_id = models.BigIntegerField(null=True)
+    actor = models.CharField(max_length=120)
+    address = models.CharField(max_length=45, blank=True)
+    action = models.CharField(max_length=48)
+    kind = models.CharField(max_length=16)
+    subject_id = models.BigIntegerField(null=True)
+    subject = models.CharField(max_length=255)
+    project_id = models.BigIntegerField(null=True)
+    job_id = models.BigIntegerField(null=True)
+    detail = models.JSONField(default=dict)
+
+    objects: ClassVar[AuditQuerySet] = AuditQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["kind", "subject_id", "-id"], name="audit_by_subject"),
+            models.Index(fields=["project_id", "-id"], name="audit_by_project"),
+        )

@@ -1,0 +1,62 @@
+"""Hypervisor hosts as inventory last saw them."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+
+POOL = "vrabec"
+"""The storage pool that holds our volumes on every host."""
+
+
+class HostState(models.TextChoices):
+    """Whether a host answers."""
+
+    CONNECTING = "connecting", "Connecting"
+    ONLINE = "online", "Online"
+    UNREACHABLE = "unreachable", "Unreachable"
+
+
+class HostQuerySet(models.QuerySet["Host"]):
+    """Hosts without those that were removed."""
+
+    def present(self) -> Self:
+        """Hosts that nobody removed."""
+        return self.filter(removed_at=None)
+
+
+class Host(models.Model):
+    """A machine that runs libvirt. Facts are written by inventory alone."""
+
+    name = models.CharField(max_length=63)
+    uri = models.CharField(max_length=300)
+    state = models.CharField(max_length=16, choices=HostState.choices, default=HostState.CONNECTING)
+    state_since = models.DateTimeField(auto_now_add=True)
+    reason = models.TextField(blank=True)
+    hostname = models.CharField(max_length=255, blank=True)
+    arch = models.CharField(max_length=32, blank=True)
+    cpus = models.PositiveIntegerField(default=0)
+    memory_mib = models.PositiveIntegerField(default=0)
+    libvirt_version = models.CharField(max_length=32, blank=True)
+    hypervisor_version = models.CharField(max_length=32, blank=True)
+    domain_type = models.CharField(max_length=16, blank=True)
+    networks = models.JSONField(default=list)
+    pool_free_mib = models.PositiveBigIntegerField(default=0)
+    pool_total_mib = models.PositiveBigIntegerField(default=0)
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[HostQuerySet] = HostQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["name"], condition=Q(removed_at=None), name="host_name_once"),
+        )
+
+    @property
+    def is_emulated(self) -> bool:
+        """Guests run without hardware help: `domain_type` is "qemu" where KVM does not work."""
+        return self.domain_type == "qemu"

@@ -1,0 +1,48 @@
+"""Templates: disk images that machines are cloned from."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from vrabec.models.hosts import Host
+
+
+class TemplateState(models.TextChoices):
+    """Whether machines can be made from it."""
+
+    BUILDING = "building", "Building"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Not built"
+
+
+class Template(models.Model):
+    """An image in the controller's store, put on a host when its first machine is made there.
+
+    `sha256` names the content: two builds of the same content are one file and one volume.
+    """
+
+    name = models.CharField(max_length=63, unique=True)
+    title = models.CharField(max_length=120)
+    description = models.CharField(max_length=300, blank=True)
+    builder = models.CharField(max_length=32)
+    state = models.CharField(max_length=16, choices=TemplateState.choices, default=TemplateState.BUILDING)
+    path = models.CharField(max_length=500, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    disk_mib = models.PositiveIntegerField(default=0)
+    memory_mib = models.PositiveIntegerField(default=0)
+    has_agent = models.BooleanField(default=True)
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    built_at = models.DateTimeField(null=True, blank=True)
+
+
+class TemplateCopy(models.Model):
+    """A template's content lies whole on a host: an upload cut short leaves a volume but no row."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="template_copies")
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="copies")
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["host", "sha256"], name="template_copy_once_a_host"),)

@@ -1,0 +1,60 @@
+"""People and the tokens that stand for them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+
+class UserManager(BaseUserManager["User"]):
+    """Django's sign-in back end finds people by their natural key."""
+
+    def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
+        """Create a user; without a password nobody can sign in by one."""
+        user = self.model(username=username, **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class User(AbstractBaseUser):
+    """A person. What they may do stands in their grants."""
+
+    username = models.CharField(max_length=64, unique=True)
+    full_name = models.CharField(max_length=120, blank=True)
+    email = models.EmailField(blank=True)
+    is_active = models.BooleanField(default=True)
+    must_change_password = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    @property
+    def shown_name(self) -> str:
+        """The name to show other people."""
+        return self.full_name or self.username
+
+
+class TokenKind(models.TextChoices):
+    """What a token opens."""
+
+    API = "api", "API"
+    SIGN_IN = "sign_in", "one-time sign-in link"
+
+
+class Token(models.Model):
+    """A secret that stands for a user. Only its SHA-256 is stored; it always expires."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    kind = models.CharField(max_length=16, choices=TokenKind.choices, default=TokenKind.API)
+    name = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)

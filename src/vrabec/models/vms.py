@@ -1,0 +1,113 @@
+"""Virtual machines: who owns them, what was wished, what was seen."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+
+from vrabec.lib.actor import Actor
+from vrabec.models.hosts import Host
+from vrabec.models.projects import Project, granted_projects
+from vrabec.models.templates import Template
+from vrabec.models.users import User
+
+
+class Seen(models.IntegerChoices):
+    """What a host last said of a machine. The numbers are the default order: what needs a person first."""
+
+    CRASHED = 10, "Crashed"
+    UNKNOWN = 20, "Unknown"
+    PENDING = 30, "Pending"
+    PAUSED = 40, "Paused"
+    RUNNING = 50, "Running"
+    OFF = 60, "Off"
+
+
+class Wished(models.TextChoices):
+    """What a person last asked for. A machine that we do not manage has no wish."""
+
+    ON = "on", "On"
+    OFF = "off", "Off"
+    NONE = "none", "None"
+
+
+class VmQuerySet(models.QuerySet["Vm"]):
+    """Machines as an actor sees them."""
+
+    def present(self) -> Self:
+        """Machines that were not deleted; tombstones stay for the record."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, actor: Actor) -> Self:
+        """All present for administrators; else those in projects the actor has a grant in."""
+        if actor.is_administrator:
+            return self.present()
+        return self.present().filter(project_id__in=granted_projects(actor))
+
+
+class Vm(models.Model):
+    """One machine. `id` is ours and for ever; (host, uuid) is libvirt's and unique while present.
+
+    `domain_name` is its name on the host: "project.name" for those we made, so that two projects may
+    use one name (names have no dot, so it cannot be read two ways).
+    """
+
+    name = models.CharField(max_length=255)
+    domain_name = models.CharField(max_length=255)
+    uuid = models.UUIDField(default=uuid.uuid4)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="vms", null=True, blank=True)
+    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="vms", null=True, blank=True)
+    template = models.ForeignKey(
+        Template, on_delete=models.PROTECT, related_name="vms", null=True, blank=True
+    )
+    is_managed = models.BooleanField(default=True)
+    cpus = models.PositiveIntegerField(default=1)
+    memory_mib = models.PositiveIntegerField(default=0)
+    disk_mib = models.PositiveIntegerField(default=0)
+    network = models.CharField(max_length=64, blank=True)
+    mac = models.CharField(max_length=17, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    wished = models.CharField(max_length=8, choices=Wished.choices, default=Wished.NONE)
+    seen = models.PositiveSmallIntegerField(choices=Seen.choices, default=Seen.PENDING)
+    state_since = models.DateTimeField(auto_now_add=True)
+    has_agent = models.BooleanField(default=False)
+    is_ready = models.BooleanField(default=False)
+    xml_digest = models.CharField(max_length=64, blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[VmQuerySet] = VmQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["project", "name"],
+                condition=Q(deleted_at=None, is_managed=True),
+                name="vm_name_once_a_project",
+            ),
+            models.UniqueConstraint(
+                fields=["host", "uuid"], condition=Q(deleted_at=None), name="vm_uuid_once_a_host"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["name", "id"], name="vm_by_name"),
+            models.Index(fields=["host", "name", "id"], name="vm_by_host"),
+            models.Index(fields=["seen", "name", "id"], name="vm_by_seen"),
+            models.Index(fields=["project", "name", "id"], name="vm_by_project"),
+            models.Index(fields=["memory_mib", "id"], name="vm_by_memory"),
+        )
+
+
+class VmLoad(models.Model):
+    """The latest load of a machine, in a narrow row of its own: written every ten seconds."""
+
+    vm = models.OneToOneField(Vm, on_delete=models.CASCADE, primary_key=True, related_name="load")
+    cpu_percent = models.FloatField(default=0)
+    memory_used_mib = models.PositiveIntegerField(default=0)
+    disk_used_mib = models.PositiveIntegerField(default=0)
+    seen_at = models.DateTimeField()
