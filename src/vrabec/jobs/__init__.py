@@ -1,0 +1,1 @@
+"""The engine that runs durable plans. It knows no VM."""

@@ -1,0 +1,1 @@
+"""WHERE: pure functions on frozen dataclasses."""
