@@ -1,0 +1,1 @@
+"""The one door to libvirt. Nothing outside this package imports it."""

@@ -1,0 +1,95 @@
+"""What hosts say by themselves. Callbacks run in libvirt's event loop, so they only pass the event on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import libvirt
+
+from vrabec.hypervisor.connection import HostConnection
+from vrabec.hypervisor.spec import Event, EventKind
+from vrabec.lib.errors import VrabecError
+
+LIFECYCLE = (
+    "defined",
+    "undefined",
+    "started",
+    "suspended",
+    "resumed",
+    "stopped",
+    "shutdown",
+    "pmsuspended",
+    "crashed",
+)
+"""VIR_DOMAIN_EVENT_DEFINED is 0, and so on."""
+DETAILS = {
+    "defined": ("added", "updated", "renamed", "from-snapshot"),
+    "undefined": ("removed", "renamed"),
+    "started": ("booted", "migrated", "restored", "from-snapshot", "wakeup", "recovered"),
+    "suspended": (
+        "paused",
+        "migrated",
+        "io-error",
+        "watchdog",
+        "restored",
+        "from-snapshot",
+        "api-error",
+        "post-copy",
+        "post-copy-failed",
+    ),
+    "resumed": ("unpaused", "migrated", "from-snapshot", "post-copy", "post-copy-failed"),
+    "stopped": ("shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "from-snapshot"),
+    "shutdown": ("finished", "guest", "host"),
+    "crashed": ("panicked", "crashloaded"),
+}
+AGENT = {1: "connected", 2: "disconnected"}
+CLOSED = ("error", "eof", "keepalive", "client")
+
+OnEvent = Callable[[Event], None]
+
+
+def watch(host: HostConnection, on_event: OnEvent) -> Callable[[], None]:
+    """Call `on_event` for each event of the host, in libvirt's thread: it must only queue.
+
+    Returns what ends it; closing the connection does so as well. Raises Unavailable.
+    """
+    with host.calling() as raw:
+        numbers = [
+            raw.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, _lifecycle, on_event),
+        ]
+        with suppress(libvirt.libvirtError):  # LXC and Xen have no agent
+            number = raw.domainEventRegisterAny(
+                None, libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, _agent, on_event
+            )
+            numbers.append(number)
+        raw.registerCloseCallback(_closed, on_event)
+    return host.before_close(lambda: _forget(host, numbers))
+
+
+def _forget(host: HostConnection, numbers: list[int]) -> None:
+    with suppress(VrabecError), host.calling() as raw:
+        with suppress(libvirt.libvirtError):
+            raw.unregisterCloseCallback()
+        for number in numbers:
+            with suppress(libvirt.libvirtError):
+                raw.domainEventDeregisterAny(number)
+
+
+def _lifecycle(_raw: Any, domain: Any, event: int, detail: int, on_event: OnEvent) -> None:
+    what = LIFECYCLE[event] if 0 <= event < len(LIFECYCLE) else str(event)
+    details = DETAILS.get(what, ())
+    words = details[detail] if 0 <= detail < len(details) else str(detail)
+    # Neither name() nor UUIDString() asks the host.
+    on_event(Event(EventKind.LIFECYCLE, domain.UUIDString(), domain.name(), what, words))
+
+
+def _agent(_raw: Any, domain: Any, state: int, reason: int, on_event: OnEvent) -> None:
+    detail = ("unknown", "domain-started", "channel")[reason] if 0 <= reason < 3 else str(reason)
+    on_event(Event(EventKind.AGENT, domain.UUIDString(), domain.name(), AGENT.get(state, str(state)), detail))
+
+
+def _closed(_raw: Any, reason: int, on_event: OnEvent) -> None:
+    words = CLOSED[reason] if 0 <= reason < len(CLOSED) else str(reason)
+    on_event(Event(EventKind.CLOSED, "", "", words, ""))

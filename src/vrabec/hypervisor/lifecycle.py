@@ -1,0 +1,229 @@
+"""Define, start, stop and forget machines. Every verb may be repeated: done already is success.
+
+So a job that died in the middle of a call says it again. What another client still does meanwhile is waited
+for: libvirt's own limit for that is 30 s, then it says OPERATION_TIMEOUT, which becomes Unavailable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import libvirt
+
+from vrabec.hypervisor import xml as domain_xml
+from vrabec.hypervisor.connection import HostConnection
+from vrabec.hypervisor.errors import has_code
+from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
+from vrabec.lib.errors import NotFound, WrongState
+
+STARTING_LIMIT_S = 30
+_STATES = {
+    libvirt.VIR_DOMAIN_PAUSED: DomainState.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTOFF: DomainState.OFF,
+    libvirt.VIR_DOMAIN_CRASHED: DomainState.CRASHED,
+}
+_OFF_REASONS = {
+    libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: OffReason.SHUTDOWN,
+    libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED: OffReason.DESTROYED,
+    libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: OffReason.CRASHED,
+    libvirt.VIR_DOMAIN_SHUTOFF_FAILED: OffReason.FAILED,
+    libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED: OffReason.MIGRATED,
+    libvirt.VIR_DOMAIN_SHUTOFF_SAVED: OffReason.SAVED,
+}
+_MAYBE_RUNNING = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_INTERNAL_ERROR)
+# What else a definition leaves behind. Drivers know different flags: fewer are tried after a refusal.
+_UNDEFINE_FLAGS = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM,
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA,
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE,
+    0,
+)
+
+
+def define(host: HostConnection, xml: str) -> None:
+    """Define a machine; one with the same name and UUID is replaced by this definition.
+
+    Raises Conflict when name or UUID is another machine's.
+    """
+    with host.calling() as raw:
+        raw.defineXML(xml)
+
+
+def start(host: HostConnection, uuid: str) -> None:
+    """Start a machine; running already is success.
+
+    Raises NotFound, WrongState when it is paused, and what the host has against it: FileMissing, NoCapacity,
+    HostError.
+    """
+    with host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        try:
+            domain.create()
+        except libvirt.libvirtError as error:
+            # OPERATION_INVALID (the test driver: INTERNAL_ERROR) is "already running", but also "network is
+            # not active" and others: the state tells.
+            if not has_code(error, *_MAYBE_RUNNING) or not domain.isActive():
+                raise
+            _wait_until_started(domain)
+
+
+def _wait_until_started(domain: Any) -> None:
+    """Another client's start may be under way: QEMU sits paused until libvirt has set it up."""
+    deadline = time.monotonic() + STARTING_LIMIT_S
+    while True:
+        state, reason = domain.state()
+        if state != libvirt.VIR_DOMAIN_PAUSED:
+            return
+        if reason != libvirt.VIR_DOMAIN_PAUSED_STARTING_UP or time.monotonic() > deadline:
+            raise WrongState("The machine is paused: resume it instead.")
+        time.sleep(0.1)
+
+
+def resume(host: HostConnection, uuid: str) -> None:
+    """Let a paused machine go on; running already is success. Raises NotFound, WrongState when it is off."""
+    with host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        if domain.state()[0] == libvirt.VIR_DOMAIN_PMSUSPENDED:
+            domain.pMWakeup()
+        elif domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
+            domain.resume()
+
+
+def shutdown(host: HostConnection, uuid: str) -> None:
+    """Ask the guest to shut down, by its agent or else the power button; off already is success.
+
+    Returns at once: the guest may take its time, or not listen. Raises NotFound; WrongState when paused.
+    """
+    with host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        state = domain_state(*domain.state())
+        if state in (DomainState.OFF, DomainState.CRASHED):
+            return
+        if state is DomainState.PAUSED:
+            raise WrongState("The machine is paused and cannot shut down: resume it first, or switch it off.")
+        # No flags: QEMU's driver asks a connected agent first, then the ACPI button; others know one way.
+        with _fine_when_off(domain):
+            domain.shutdownFlags(0)
+
+
+def destroy(host: HostConnection, uuid: str) -> None:
+    """Switch a machine off at once, as by its plug; off already, or not there, is success.
+
+    A transient machine is gone after it. Raises HostError when the host cannot end its process.
+    """
+    with suppress(NotFound), host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        if domain.isActive():
+            with _fine_when_off(domain):
+                domain.destroy()
+
+
+class _fine_when_off:  # noqa: N801 - reads as a verb, like contextlib's own
+    """Drops an error when the machine turns out to be off: it was faster."""
+
+    def __init__(self, domain: Any) -> None:
+        self._domain = domain
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, libvirt.libvirtError):
+            return False
+        if has_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+            return True
+        return has_code(error, libvirt.VIR_ERR_OPERATION_INVALID) and not self._domain.isActive()
+
+
+def undefine(host: HostConnection, uuid: str) -> None:
+    """Forget a machine with its saved memory, NVRAM and metadata of snapshots; not there is success.
+
+    It goes on if it runs (switch it off before); its disks stay.
+    """
+    with suppress(NotFound), host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        if domain.isPersistent():
+            _undefine(domain)
+
+
+def _undefine(domain: Any) -> None:
+    for flags in _UNDEFINE_FLAGS:
+        try:
+            domain.undefineFlags(flags)
+        except libvirt.libvirtError as error:
+            if flags and has_code(error, libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT):
+                continue
+            raise
+        return
+
+
+def facts(host: HostConnection, uuid: str) -> DomainFacts | None:
+    """A machine as it is on the host, None when it is not there."""
+    with host.calling() as raw:
+        try:
+            domain = raw.lookupByUUIDString(uuid)
+            return _facts(domain, is_persistent=bool(domain.isPersistent()))
+        except libvirt.libvirtError as error:
+            if has_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+                return None
+            raise
+
+
+def all_facts(host: HostConnection) -> Iterator[DomainFacts]:
+    """Every machine of the host, one at a time: other calls may come between two."""
+    with host.calling() as raw:
+        domains = raw.listAllDomains()
+        transient = raw.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+    transient_uuids = {domain.UUIDString() for domain in transient}
+    for domain in domains:
+        with suppress(NotFound):  # gone since
+            with host.calling():
+                found = _facts(domain, is_persistent=domain.UUIDString() not in transient_uuids)
+            yield found
+
+
+def _facts(domain: Any, *, is_persistent: bool) -> DomainFacts:
+    state, reason = domain.state()
+    inactive = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    is_off = state in (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
+    # Only the running machine's XML says whether its agent is connected.
+    read = domain_xml.read_domain(inactive if is_off else domain.XMLDesc(0))
+    return DomainFacts(
+        state=domain_state(state, reason),
+        off_reason=off_reason(state, reason),
+        is_persistent=is_persistent,
+        xml_digest=domain_xml.digest(inactive),
+        **vars(read),
+    )
+
+
+def domain_state(state: int, reason: int) -> DomainState:
+    """The host's state and reason as one of ours. A machine that shuts down still runs."""
+    if state == libvirt.VIR_DOMAIN_SHUTOFF and reason == libvirt.VIR_DOMAIN_SHUTOFF_CRASHED:
+        return DomainState.CRASHED
+    if state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_CRASHED:
+        return DomainState.CRASHED
+    return _STATES.get(state, DomainState.RUNNING)
+
+
+def off_reason(state: int, reason: int) -> OffReason | None:
+    """Why it does not run, None when it does."""
+    if state == libvirt.VIR_DOMAIN_CRASHED:
+        return OffReason.CRASHED
+    if state != libvirt.VIR_DOMAIN_SHUTOFF:
+        return None
+    return _OFF_REASONS.get(reason, OffReason.UNKNOWN)
+
+
+def dump_xml(host: HostConnection, uuid: str) -> str:
+    """The definition to edit: as of the next start, with its secrets. Raises NotFound."""
+    with host.calling() as raw:
+        flags = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+        return str(raw.lookupByUUIDString(uuid).XMLDesc(flags))

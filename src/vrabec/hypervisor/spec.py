@@ -1,0 +1,185 @@
+"""What goes into the hypervisor package and what comes out: frozen, without libvirt's types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class VmSpec:
+    """A machine to be made. `disk_path` is a qcow2 file, `seed_path` an ISO image; both lie on the host.
+
+    `controller` names the Vrabec that made it: two of them may use one host, and `vm_id` is each one's own.
+    """
+
+    vm_id: int
+    uuid: str
+    name: str
+    title: str
+    cpus: int
+    memory_mib: int
+    domain_type: str
+    arch: str
+    disk_path: str
+    seed_path: str | None
+    network: str
+    mac: str
+    has_agent: bool
+    project: str = ""
+    controller: str = ""
+
+
+class DomainState(StrEnum):
+    """What a machine does. A crashed one does not run: QEMU died, or the guest panicked."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    OFF = "off"
+    CRASHED = "crashed"
+
+
+class OffReason(StrEnum):
+    """Why a machine does not run. libvirt forgets it when it restarts, and then says unknown."""
+
+    SHUTDOWN = "shutdown"
+    DESTROYED = "destroyed"
+    CRASHED = "crashed"
+    FAILED = "failed"
+    MIGRATED = "migrated"
+    SAVED = "saved"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class DiskFacts:
+    """One disk: `path` for a file or block device, else `pool` and `volume`; all empty for an empty drive."""
+
+    target: str
+    device: str
+    path: str
+    pool: str
+    volume: str
+    format: str
+
+
+@dataclass(frozen=True)
+class DomainDefinition:
+    """What stands in a domain's XML. `agent_connected` is known from the XML of a running one alone."""
+
+    uuid: str
+    name: str
+    title: str
+    domain_type: str
+    cpus: int
+    memory_mib: int
+    disks: tuple[DiskFacts, ...]
+    macs: tuple[str, ...]
+    networks: tuple[str, ...]
+    has_agent_channel: bool
+    agent_connected: bool
+    vrabec_id: int | None
+    controller: str
+
+
+@dataclass(frozen=True)
+class DomainFacts:
+    """A machine as its host has it. `xml_digest` is over the inactive definition: a start does not change it.
+
+    `off_reason` is None while it runs.
+    """
+
+    uuid: str
+    name: str
+    title: str
+    state: DomainState
+    off_reason: OffReason | None
+    is_persistent: bool
+    cpus: int
+    memory_mib: int
+    disks: tuple[DiskFacts, ...]
+    macs: tuple[str, ...]
+    networks: tuple[str, ...]
+    domain_type: str
+    has_agent_channel: bool
+    agent_connected: bool
+    vrabec_id: int | None
+    controller: str
+    xml_digest: str
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """A host. `domain_types` is what libvirt believes: only probe_kvm knows whether KVM works."""
+
+    hostname: str
+    host_uuid: str
+    arch: str
+    cpus: int
+    memory_mib: int
+    libvirt_version: str
+    hypervisor: str
+    hypervisor_version: str
+    domain_types: tuple[str, ...]
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PoolInfo:
+    """A storage pool; sizes as of libvirt's last refresh."""
+
+    name: str
+    path: str
+    capacity_mib: int
+    available_mib: int
+
+
+@dataclass(frozen=True)
+class VolumeInfo:
+    """A volume; `capacity_mib` is what a guest sees, `allocation_mib` what it takes from the pool."""
+
+    name: str
+    path: str
+    capacity_mib: int
+    allocation_mib: int
+    format: str
+    backing_path: str
+
+
+class EventKind(StrEnum):
+    """What an event is about: a machine's life, the agent inside it, or the connection's end."""
+
+    LIFECYCLE = "lifecycle"
+    AGENT = "agent"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a host said by itself; uuid and name are empty when the connection closed."""
+
+    kind: EventKind
+    uuid: str
+    name: str
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Counters of one running machine since its start, at `at_s` of time.monotonic().
+
+    `memory_used_mib` is what the guest uses, as its balloon says; without one what the host gave it.
+    """
+
+    uuid: str
+    at_s: float
+    cpus: int
+    cpu_time_ns: int
+    memory_mib: int
+    memory_used_mib: int
+    disk_used_mib: int
+    disk_read_bytes: int
+    disk_written_bytes: int
+    net_received_bytes: int
+    net_sent_bytes: int

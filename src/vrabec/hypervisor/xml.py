@@ -1,0 +1,255 @@
+"""Domain XML: made from a spec, read into facts, compared.
+
+Values only ever go through lxml, which escapes them. Format: https://libvirt.org/formatdomain.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from lxml import etree
+
+from vrabec.hypervisor.spec import DiskFacts, DomainDefinition, VmSpec
+from vrabec.lib.errors import HostError, Invalid
+
+NAMESPACE = "https://vrabec.dev/xmlns/vm/1"
+AGENT_CHANNEL = "org.qemu.guest_agent.0"
+BALLOON_PERIOD_S = 10
+_KIB_IN = {"b": 1 / 1024, "bytes": 1 / 1024, "kb": 1000 / 1024, "k": 1, "kib": 1}
+_KIB_IN |= {"mb": 1000**2 / 1024, "m": 1024, "mib": 1024, "gb": 1000**3 / 1024, "g": 1024**2, "gib": 1024**2}
+_KIB_IN |= {"tb": 1000**4 / 1024, "t": 1024**3, "tib": 1024**3}
+
+
+def element(tag: str, *content: str | etree._Element, **attributes: str) -> etree._Element:
+    """An element with text or children; lxml escapes whatever stands in them."""
+    made = etree.Element(tag, attributes)
+    for part in content:
+        if isinstance(part, str):
+            made.text = part
+        else:
+            made.append(part)
+    return made
+
+
+def to_text(root: etree._Element) -> str:
+    """A document without declaration, indented."""
+    return str(etree.tostring(root, pretty_print=True, encoding="unicode"))
+
+
+def domain_xml(spec: VmSpec) -> str:
+    """The definition of a machine: the same spec gives the same bytes.
+
+    Raises Invalid when the spec cannot become a definition.
+    """
+    if spec.arch != "x86_64":
+        raise Invalid(
+            "Machines of the architecture %(arch)s cannot be made yet.", field="arch", arch=spec.arch
+        )
+    try:
+        root = element(
+            "domain",
+            *_identity(spec),
+            *_platform(spec),
+            element("devices", *_devices(spec)),
+            type=spec.domain_type,
+        )
+    except ValueError as error:  # lxml refuses NUL and other characters that XML has no way to write
+        raise Invalid("A name or path has a character that cannot be stored.", raw=repr(error)) from error
+    return to_text(root)
+
+
+def _identity(spec: VmSpec) -> Iterator[etree._Element]:
+    yield element("name", spec.name)
+    yield element("uuid", spec.uuid)
+    if title := plain(spec.title):
+        yield element("title", title)
+    yield element("metadata", _mark(spec))
+
+
+def _mark(spec: VmSpec) -> etree._Element:
+    """What makes the machine ours: our id of it, in a namespace of our own."""
+    mark = etree.Element(f"{{{NAMESPACE}}}vm", nsmap={"vrabec": NAMESPACE})
+    mark.set("id", str(spec.vm_id))
+    for name in ("project", "controller"):
+        if value := getattr(spec, name):
+            mark.set(name, value)
+    return mark
+
+
+def plain(text: str) -> str:
+    """`text` on one line: libvirt refuses line breaks in a title, XML has no control characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _platform(spec: VmSpec) -> Iterator[etree._Element]:
+    yield element("memory", str(spec.memory_mib), unit="MiB")
+    yield element("vcpu", str(spec.cpus))
+    yield element("os", element("type", "hvm", arch=spec.arch, machine="q35"), element("boot", dev="hd"))
+    yield element("features", element("acpi"), element("apic"), element("vmport", state="off"))
+    yield cpu_element(spec.domain_type)
+    # Without HPET a Linux guest sleeps; with it QEMU wakes for every tick of it.
+    yield element(
+        "clock",
+        element("timer", name="rtc", tickpolicy="catchup"),
+        element("timer", name="pit", tickpolicy="delay"),
+        element("timer", name="hpet", present="no"),
+        offset="utc",
+    )
+    yield element("on_poweroff", "destroy")
+    yield element("on_reboot", "restart")
+    yield element("on_crash", "destroy")
+    yield element("pm", element("suspend-to-mem", enabled="no"), element("suspend-to-disk", enabled="no"))
+
+
+def cpu_element(domain_type: str) -> etree._Element:
+    """KVM: the host's model, which can still move to an equal host. Emulation: all that QEMU can do."""
+    if domain_type == "kvm":
+        return element("cpu", mode="host-model", check="partial")
+    return element("cpu", mode="maximum", check="none")
+
+
+def _devices(spec: VmSpec) -> Iterator[etree._Element]:
+    yield _disk(spec.disk_path)
+    if spec.seed_path:
+        yield _seed(spec.seed_path)
+    # A USB controller's devices are polled, which wakes an idle guest's QEMU all the time; none is needed.
+    yield element("controller", type="usb", model="none")
+    yield element(
+        "interface",
+        element("mac", address=spec.mac),
+        element("source", network=spec.network),
+        element("model", type="virtio"),
+        type="network",
+    )
+    yield element("serial", element("target", type="isa-serial", port="0"), type="pty")
+    yield element("console", element("target", type="serial", port="0"), type="pty")
+    if spec.has_agent:
+        yield element("channel", element("target", type="virtio", name=AGENT_CHANNEL), type="unix")
+    # A TCP port on the host's loopback would be open to every user there.
+    yield element("graphics", element("listen", type="socket"), type="vnc")
+    yield element("video", element("model", type="vga", vram="16384", heads="1", primary="yes"))
+    yield element("memballoon", element("stats", period=str(BALLOON_PERIOD_S)), model="virtio")
+    yield element("rng", element("backend", "/dev/urandom", model="random"), model="virtio")
+    yield element("panic", model="isa")  # a guest's panic becomes libvirt's "crashed"
+
+
+def _disk(path: str) -> etree._Element:
+    # cache=none needs O_DIRECT, which tmpfs and some network file systems lack; writeback obeys the guest's
+    # flushes too, and clones of one template share its pages in the host's memory.
+    return element(
+        "disk",
+        element("driver", name="qemu", type="qcow2", cache="writeback", discard="unmap"),
+        element("source", file=path),
+        element("target", dev="vda", bus="virtio"),
+        type="file",
+        device="disk",
+    )
+
+
+def _seed(path: str) -> etree._Element:
+    # Not a SATA CD-ROM: the kernel of Debian 12's cloud images has no AHCI. cloud-init goes by the label.
+    return element(
+        "disk",
+        element("driver", name="qemu", type="raw"),
+        element("source", file=path),
+        element("target", dev="vdb", bus="virtio"),
+        element("readonly"),
+        type="file",
+        device="disk",
+    )
+
+
+def parse(xml: str) -> etree._Element:
+    """The root of a document from a host, which is not trusted: no entities, no network.
+
+    Raises HostError when it is not XML.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        return etree.fromstring(xml.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        raise HostError("The host sent XML that cannot be read.", raw=str(error)) from error
+
+
+def read_domain(xml: str) -> DomainDefinition:
+    """What stands in a domain's XML, of any driver and by anybody."""
+    root = parse(xml)
+    mark = root.find(f"metadata/{{{NAMESPACE}}}vm")
+    channel = root.find(f"devices/channel/target[@name='{AGENT_CHANNEL}']")
+    return DomainDefinition(
+        uuid=root.findtext("uuid", ""),
+        name=root.findtext("name", ""),
+        title=root.findtext("title", ""),
+        domain_type=root.get("type", ""),
+        cpus=_cpus(root),
+        memory_mib=_memory_mib(root),
+        disks=tuple(_read_disk(disk) for disk in root.iterfind("devices/disk")),
+        macs=_attributes(root, "devices/interface/mac", "address"),
+        networks=_attributes(root, "devices/interface/source", "network"),
+        has_agent_channel=channel is not None,
+        agent_connected=channel is not None and channel.get("state") == "connected",
+        vrabec_id=_number(mark.get("id")) if mark is not None else None,
+        controller=mark.get("controller", "") if mark is not None else "",
+    )
+
+
+def _cpus(root: etree._Element) -> int:
+    """CPUs that are plugged in: "current" when it differs from the maximum."""
+    vcpu = root.find("vcpu")
+    if vcpu is None:
+        return 1
+    return _number(vcpu.get("current")) or _number(vcpu.text) or 1
+
+
+def _memory_mib(root: etree._Element) -> int:
+    memory = root.find("memory")
+    if memory is None:
+        return 0
+    kib = (_number(memory.text) or 0) * _KIB_IN.get(memory.get("unit", "KiB").lower(), 1)
+    return round(kib / 1024)
+
+
+def _read_disk(disk: etree._Element) -> DiskFacts:
+    source, target, driver = disk.find("source"), disk.find("target"), disk.find("driver")
+    where = {str(key): str(value) for key, value in source.items()} if source is not None else {}
+    return DiskFacts(
+        target=target.get("dev", "") if target is not None else "",
+        device=disk.get("device", "disk"),
+        path=where.get("file") or where.get("dev") or where.get("dir") or "",
+        pool=where.get("pool", ""),
+        volume=where.get("volume", ""),
+        format=driver.get("type", "") if driver is not None else "",
+    )
+
+
+def _attributes(root: etree._Element, path: str, name: str) -> tuple[str, ...]:
+    return tuple(value for found in root.iterfind(path) if (value := found.get(name)))
+
+
+def _number(text: str | None) -> int | None:
+    """A whole number; anything else, which somebody may have written into the XML, is None."""
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def canonical(xml: str) -> bytes:
+    """The document without what has no meaning: white space, comments, order of attributes and controllers.
+
+    Format: Canonical XML 1.0, https://www.w3.org/TR/xml-c14n (2.0 takes four times as long)
+    """
+    root = parse(xml)
+    for node in root.iter():
+        node.text, node.tail = (node.text or "").strip(), None
+    devices = root.find("devices")
+    if devices is not None:
+        # libvirt 9.0 puts the controllers it adds itself in another order when it reads its own document
+        # again: at a machine's first start, at its own. They are known by type and index.
+        controllers = sorted(devices.findall("controller"), key=lambda node: sorted(node.items()))
+        devices.extend(controllers)
+    return etree.tostring(root, method="c14n", with_comments=False)
+
+
+def digest(xml: str) -> str:
+    """SHA-256 of the canonical document: the same while nobody changes the machine."""
+    return hashlib.sha256(canonical(xml)).hexdigest()

@@ -1,0 +1,1 @@
+"""Other systems the engine talks to, one folder a kind."""

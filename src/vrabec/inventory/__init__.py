@@ -1,0 +1,1 @@
+"""WHAT IS: watches the hosts and writes the facts into the models."""

@@ -1,0 +1,51 @@
+"""Keeps one watch per host: follows the hosts table, and notices watches that wait too long."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Thread
+
+from django.db import Error, connection
+
+from vrabec.inventory.watch import HostWatch
+from vrabec.models.hosts import Host
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+
+
+class Fleet(Thread):
+    """The thread that starts and stops the watches."""
+
+    def __init__(self) -> None:
+        super().__init__(name="fleet", daemon=True)
+        self._stopping = Event()
+        self._watches: dict[int, HostWatch] = {}
+
+    def run(self) -> None:
+        """Follow the table until stopped."""
+        while not self._stopping.wait(LOOK_SECONDS if self._watches else 0.2):
+            try:
+                self._follow()
+            except Error:
+                logger.exception("the hosts could not be read")
+                connection.close()
+        for watch in self._watches.values():
+            watch.stop()
+        connection.close()
+
+    def stop(self) -> None:
+        """End every watch; a call in flight ends with the process."""
+        self._stopping.set()
+        self.join(5)
+
+    def _follow(self) -> None:
+        hosts = {host.pk: host for host in Host.objects.present()}
+        for host_id in set(self._watches) - set(hosts):
+            self._watches.pop(host_id).stop()
+        for host_id in set(hosts) - set(self._watches):
+            self._watches[host_id] = HostWatch(hosts[host_id])
+            self._watches[host_id].start()
+        for watch in self._watches.values():
+            watch.check_silence()

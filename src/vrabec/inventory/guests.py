@@ -1,0 +1,116 @@
+"""Asks guests through their agents whether they are ready, and for their addresses.
+
+On a connection and thread of its own: an agent may take seconds, and the host's events must not wait.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from django.db import Error, connection
+
+from vrabec.hypervisor import agent
+from vrabec.hypervisor import connection as door
+from vrabec.hypervisor.connection import HostConnection
+from vrabec.lib.errors import NotFound, VrabecError
+from vrabec.services.facts import write_vm
+
+logger = logging.getLogger(__name__)
+
+PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+"""Between tries: the address may come later than the agent."""
+
+
+@dataclass(order=True)
+class _Ask:
+    due: float
+    uuid: str = field(compare=False)
+    vm_id: int = field(compare=False)
+    tries: int = field(compare=False, default=0)
+
+
+class Guests(Thread):
+    """The thread that talks to the agents of one host's guests."""
+
+    def __init__(self, host_id: int, uri: str) -> None:
+        super().__init__(name=f"guests {host_id}", daemon=True)
+        self._uri = uri
+        self._incoming: SimpleQueue[tuple[str, int, bool] | None] = SimpleQueue()
+        self._asks: list[_Ask] = []
+        self._host: HostConnection | None = None
+
+    def heed(self, uuid: str, vm_id: int | None, connected: bool) -> None:
+        """A machine was seen, with its agent connected or not."""
+        if vm_id:
+            self._incoming.put((uuid, vm_id, connected))
+
+    def stop(self) -> None:
+        """End the thread soon."""
+        self._incoming.put(None)
+
+    def run(self) -> None:
+        """Ask until stopped."""
+        while self._take(self._pause()):
+            while self._asks and self._asks[0].due <= time.monotonic():
+                self._work(heapq.heappop(self._asks))
+        self._drop()
+        connection.close()
+
+    def _pause(self) -> float | None:
+        return max(0.0, self._asks[0].due - time.monotonic()) if self._asks else None
+
+    def _take(self, seconds: float | None) -> bool:
+        try:
+            item = self._incoming.get(timeout=seconds)
+        except Empty:
+            return True
+        if item is None:
+            return False
+        uuid, vm_id, connected = item
+        waits = any(ask.uuid == uuid for ask in self._asks)
+        if connected and not waits:
+            heapq.heappush(self._asks, _Ask(time.monotonic(), uuid, vm_id))
+        if not connected:
+            self._asks = [ask for ask in self._asks if ask.uuid != uuid]
+            heapq.heapify(self._asks)
+            write_vm(vm_id, is_ready=False)
+        return True
+
+    def _work(self, ask: _Ask) -> None:
+        try:
+            done = self._ask(ask)
+        except NotFound:
+            done = True
+        except VrabecError as error:
+            logger.info("guest %s: %s", ask.vm_id, error)
+            self._drop()
+            done = False
+        except Error:
+            logger.exception("guest %s", ask.vm_id)
+            connection.close()
+            done = False
+        if not done and ask.tries + 1 < len(PAUSES_SECONDS):
+            due = time.monotonic() + PAUSES_SECONDS[ask.tries + 1]
+            heapq.heappush(self._asks, _Ask(due, ask.uuid, ask.vm_id, ask.tries + 1))
+
+    def _ask(self, ask: _Ask) -> bool:
+        """Whether all is known: the agent answers, and there is an address."""
+        if self._host is None:
+            self._host = door.open_host(self._uri)
+        if not agent.ping(self._host, ask.uuid):
+            return False
+        write_vm(ask.vm_id, is_ready=True)
+        addresses = agent.addresses(self._host, ask.uuid) or agent.lease_addresses(self._host, ask.uuid)
+        if addresses:
+            write_vm(ask.vm_id, address=addresses[0])
+        return bool(addresses)
+
+    def _drop(self) -> None:
+        if self._host is not None:
+            self._host.close()
+            self._host = None

@@ -1,0 +1,94 @@
+"""Brings a host's machines and our rows together: what came, went, changed, and what should run again."""
+
+from __future__ import annotations
+
+import contextlib
+
+from django.db import IntegrityError, transaction
+
+from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services import facts, vms
+
+_SEEN = {
+    DomainState.RUNNING: Seen.RUNNING,
+    DomainState.PAUSED: Seen.PAUSED,
+    DomainState.OFF: Seen.OFF,
+    DomainState.CRASHED: Seen.CRASHED,
+}
+
+
+class Rows:
+    """The rows of one host; `ids` maps libvirt's UUIDs to ours and is asked again when one is missing."""
+
+    def __init__(self, host_id: int) -> None:
+        self._host_id = host_id
+        self.ids: dict[str, int] = {}
+
+    def saw(self, uuid: str, found: DomainFacts | None) -> int | None:
+        """Write what a host says of one machine; None when it has none of this UUID. Gives our id."""
+        vm = Vm.objects.present().filter(host_id=self._host_id, uuid=uuid).first()
+        if found is None:
+            self.ids.pop(uuid, None)
+            if vm and vm.seen != Seen.PENDING:
+                facts.vm_is_gone(vm.pk)
+            return None
+        if vm is None:
+            return self._add(found)
+        self.ids[uuid] = vm.pk
+        facts.write_vm(vm.pk, _SEEN[found.state], **_columns(vm, found))
+        return vm.pk
+
+    def stopped(self, uuid: str, detail: str) -> None:
+        """A machine stopped: shut down from inside, or switched off on its host, means it should be off."""
+        if detail in ("shutdown", "destroyed") and uuid in self.ids:
+            facts.wish_off(self.ids[uuid])
+
+    def vanished(self, present: set[str]) -> None:
+        """After a whole look at the host: rows whose machine is not there any more."""
+        rows = Vm.objects.present().filter(host_id=self._host_id).exclude(seen=Seen.PENDING)
+        for uuid in rows.values_list("uuid", flat=True):
+            if str(uuid) not in present:
+                self.saw(str(uuid), None)
+
+    def keep_wish(self, found: DomainFacts) -> None:
+        """After the host came back: start what should run and was not stopped on purpose."""
+        vm_id = self.ids.get(found.uuid)
+        if found.state != DomainState.OFF or vm_id is None:
+            return
+        if found.off_reason in (OffReason.SHUTDOWN, OffReason.DESTROYED):
+            facts.wish_off(vm_id)
+            return
+        vm = Vm.objects.filter(pk=vm_id, wished=Wished.ON, is_managed=True).select_related("host").first()
+        if vm and not Job.objects.active().filter(vm_id=vm_id).exists():
+            vms.keep_wish(vm)
+
+    def _add(self, found: DomainFacts) -> int | None:
+        """Somebody else's machine. Two threads may see it first at once: the second finds the row."""
+        columns = {
+            "name": found.name,
+            "domain_name": found.name,
+            "cpus": found.cpus,
+            "memory_mib": found.memory_mib,
+            "network": (found.networks or ("",))[0],
+            "mac": (found.macs or ("",))[0],
+            "seen": _SEEN[found.state],
+            "has_agent": found.has_agent_channel,
+        }
+        with contextlib.suppress(IntegrityError), transaction.atomic():
+            self.ids[found.uuid] = facts.add_foreign(self._host_id, found.uuid, columns)
+        return self.ids.get(found.uuid)
+
+
+def _columns(vm: Vm, found: DomainFacts) -> dict[str, object]:
+    """What the host may change of a row. A managed machine keeps its own name."""
+    columns: dict[str, object] = {
+        "cpus": found.cpus,
+        "memory_mib": found.memory_mib,
+        "domain_name": found.name,
+        "xml_digest": found.xml_digest,
+    }
+    if not vm.is_managed:
+        columns["name"] = found.name
+    return columns
