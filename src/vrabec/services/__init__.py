@@ -1,0 +1,1 @@
+"""WHAT MAY HAPPEN: permission, state, placement; one transaction; audit; queue a job."""

@@ -1,0 +1,120 @@
+"""Jobs as people see them: list, cancel, retry, dismiss."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.clock import now
+from vrabec.lib.errors import Conflict, Forbidden, NotFound, WrongState
+from vrabec.models.jobs import ACTIVE, Job, JobQuerySet, JobState
+from vrabec.services.permissions import may
+from vrabec.services.queue import announce_job, queue
+from vrabec.services.record import record
+
+FAILED = (JobState.FAILED, JobState.STUCK)
+RETRYABLE = (JobState.FAILED, JobState.CANCELLED, JobState.STUCK)
+
+
+def list_jobs(actor: Actor) -> JobQuerySet:
+    """The jobs that `actor` sees, newest first."""
+    return Job.objects.visible_to(actor).order_by("-id")
+
+
+def open_jobs(actor: Actor) -> JobQuerySet:
+    """Jobs that run, and failed ones nobody has dismissed: what the drawer calls active."""
+    return list_jobs(actor).filter(Q(state__in=ACTIVE) | Q(state__in=FAILED, dismissed_at=None))
+
+
+def done_today(actor: Actor) -> int:
+    """How many jobs ended well in the last 24 hours."""
+    since = now() - timedelta(days=1)
+    return Job.objects.visible_to(actor).filter(state=JobState.DONE, finished_at__gte=since).count()
+
+
+def get_job(actor: Actor, *, job_id: int) -> Job:
+    """The job of this id. Raises NotFound also when it is not for `actor` to see."""
+    job = Job.objects.visible_to(actor).filter(pk=job_id).first()
+    if job is None:
+        raise NotFound("There is no job with this id.")
+    return job
+
+
+def may_change(actor: Actor, job: Job, action: str) -> bool:
+    """Whether `actor` may cancel, retry or dismiss `job`: as an owner of its project today."""
+    return may(actor, action, job.project_id)
+
+
+def can_cancel(job: Job) -> bool:
+    """Whether a cancel still helps: before the point of no return, and not while undoing."""
+    passed = job.no_return is not None and job.begun > job.no_return
+    return job.state in (JobState.QUEUED, JobState.RUNNING) and not passed and not job.cancel_asked
+
+
+def cancel_job(actor: Actor, *, job: Job) -> Job:
+    """Ask a job to stop and undo. Raises WrongState past its point of no return, Forbidden."""
+    _require(actor, job, "job.cancel")
+    with transaction.atomic():
+        before = Q(no_return=None) | Q(begun__lte=F("no_return"))
+        active = Job.objects.filter(before, pk=job.pk, state__in=(JobState.QUEUED, JobState.RUNNING))
+        if not active.update(cancel_asked=True, not_before=None):
+            raise WrongState("It is too late to cancel: the job is past its point of no return or has ended.")
+        record(actor, "job.cancel", of=job, job=job)
+        announce_job(job)
+    return Job.objects.get(pk=job.pk)
+
+
+def retry_job(actor: Actor, *, job: Job) -> Job:
+    """Do a failed job again; a stuck one goes on where it stuck. Raises WrongState, Conflict, Forbidden."""
+    _require(actor, job, "job.retry")
+    if job.state not in RETRYABLE:
+        raise WrongState("Only a job that failed, was cancelled or is stuck can be retried.")
+    with transaction.atomic():
+        again = _go_on(job) if job.state == JobState.STUCK else _copy(actor, job)
+        Job.objects.filter(pk=job.pk).exclude(pk=again.pk).update(dismissed_at=now())
+        record(actor, "job.retry", of=job, job=again)
+        announce_job(again)
+        announce_job(job)
+    return again
+
+
+def dismiss_job(actor: Actor, *, job: Job) -> None:
+    """Take a failed job out of the drawer; it stays in the record."""
+    _require(actor, job, "job.dismiss")
+    if job.is_active:
+        raise WrongState("The job still runs; cancel it instead.")
+    Job.objects.filter(pk=job.pk).update(dismissed_at=now())
+    announce_job(job)
+
+
+def _copy(actor: Actor, job: Job) -> Job:
+    fresh = Job(
+        kind=job.kind,
+        vm_id=job.vm_id,
+        host_id=job.host_id,
+        template_id=job.template_id,
+        project_id=job.project_id,
+        subject_name=job.subject_name,
+        args=job.args,
+    )
+    return queue(actor, fresh)
+
+
+def _go_on(job: Job) -> Job:
+    forward = job.no_return is not None and job.begun > job.no_return
+    state = JobState.RUNNING if forward else JobState.UNDOING
+    try:
+        with transaction.atomic():
+            stuck = Job.objects.filter(pk=job.pk, state=JobState.STUCK)
+            stuck.update(state=state, tries=0, owner="", finished_at=None, dismissed_at=None)
+    except IntegrityError as error:
+        raise Conflict("Another job works on %(name)s.", name=job.subject_name) from error
+    return Job.objects.get(pk=job.pk)
+
+
+def _require(actor: Actor, job: Job, action: str) -> None:
+    if not may_change(actor, job, action):
+        raise Forbidden("Only an owner of the project may do this.")

@@ -1,0 +1,145 @@
+"""People: who they are as actors, how they sign in, and their passwords."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections import deque
+from datetime import timedelta
+from threading import Lock
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from vrabec.lib.actor import SYSTEM, Actor
+from vrabec.lib.clock import now
+from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
+from vrabec.lib.names import check_label
+from vrabec.models.projects import Grant, Role
+from vrabec.models.users import Token, TokenKind, User
+from vrabec.services.record import record
+
+LINK_LIFE = timedelta(hours=1)
+MAX_FAILURES = 10
+FAILURE_WINDOW_SECONDS = 300.0
+
+
+def actor_of(user: User, address: str = "") -> Actor:
+    """`user` as an actor, with what their grants say today."""
+    everywhere = Grant.objects.filter(user=user, project=None, role=Role.ADMINISTRATOR).exists()
+    return Actor(user_id=user.pk, name=user.shown_name, is_administrator=everywhere, address=address)
+
+
+def create_administrator(username: str) -> User:
+    """Create an administrator who has no password yet, or give the one there is back. Raises Invalid."""
+    check_label(username, "username")
+    with transaction.atomic():
+        user, created = User.objects.get_or_create(username=username, defaults={"must_change_password": True})
+        if created:
+            user.set_unusable_password()
+            user.save()
+            record(SYSTEM, "user.create", of=user)
+        Grant.objects.get_or_create(user=user, project=None, defaults={"role": Role.ADMINISTRATOR})
+    return user
+
+
+def make_sign_in_link(user: User) -> str:
+    """Make the secret of a link that signs `user` in once within an hour and makes them set a password."""
+    secret = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        Token.objects.filter(user=user, kind=TokenKind.SIGN_IN, ended_at=None).update(ended_at=now())
+        Token.objects.create(
+            user=user,
+            kind=TokenKind.SIGN_IN,
+            name="sign-in link",
+            digest=digest(secret),
+            expires_at=now() + LINK_LIFE,
+        )
+        record(SYSTEM, "user.link", of=user)
+    return secret
+
+
+def use_sign_in_link(secret: str, address: str = "") -> User:
+    """The user whom `secret` signs in; it works once. Raises Unauthenticated."""
+    refused = Unauthenticated(
+        "This link was used or has ended. Make a new one on the controller: vrabecd create-admin."
+    )
+    with transaction.atomic():
+        live = Token.objects.filter(digest=digest(secret), kind=TokenKind.SIGN_IN, ended_at=None)
+        token = live.filter(expires_at__gt=now(), user__is_active=True).select_related("user").first()
+        if token is None or not live.filter(pk=token.pk).update(used_at=now(), ended_at=now()):
+            raise refused
+        User.objects.filter(pk=token.user_id).update(must_change_password=True)
+        record(actor_of(token.user, address), "session.begin", of=token.user, by="link")
+    return User.objects.get(pk=token.user_id)
+
+
+def sign_in(username: str, password: str, address: str = "") -> User:
+    """The user of this name and password.
+
+    Raises Unauthenticated, or TooMany after ten failures in five minutes.
+    """
+    key = f"{username[:64]}\n{address}"
+    _FAILURES.check(key)
+    user = authenticate(username=username, password=password)
+    if not isinstance(user, User):
+        _FAILURES.add(key)
+        raise Unauthenticated("The name or the password is wrong.")
+    record(actor_of(user, address), "session.begin", of=user, by="password")
+    return user
+
+
+def set_password(actor: Actor, *, password: str, current: str | None = None) -> None:
+    """Set the actor's own password; `current` is not asked for after a sign-in by link. Raises Invalid."""
+    user = User.objects.get(pk=actor.user_id)
+    if not user.must_change_password and not user.check_password(current or ""):
+        raise Invalid("This is not your present password.", field="current")
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid("%(why)s", field="password", why=" ".join(error.messages)) from error
+    with transaction.atomic():
+        user.set_password(password)
+        user.must_change_password = False
+        user.save()
+        record(actor, "account.password", of=user)
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret: its SHA-256; the secrets are random, so no salt and no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Failures:
+    """Counts failures a key in a sliding window, in this process's memory."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._times: dict[str, deque[float]] = {}
+
+    def check(self, key: str) -> None:
+        """Raise TooMany when `key` has failed too often."""
+        with self._lock:
+            times = self._recent(key)
+            if len(times) >= MAX_FAILURES:
+                wait = int(times[0] + FAILURE_WINDOW_SECONDS - time.monotonic()) + 1
+                raise TooMany("Too many failed tries. Wait %(seconds)s s.", seconds=wait)
+
+    def add(self, key: str) -> None:
+        """Count one failure."""
+        with self._lock:
+            if len(self._times) > 10_000:
+                self._times.clear()
+            self._recent(key).append(time.monotonic())
+
+    def _recent(self, key: str) -> deque[float]:
+        times = self._times.setdefault(key, deque())
+        while times and times[0] < time.monotonic() - FAILURE_WINDOW_SECONDS:
+            times.popleft()
+        return times
+
+
+_FAILURES = Failures()

@@ -1,0 +1,83 @@
+"""The permission table: what each action needs. Routes name an action; services check it on the object."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Forbidden, Unauthenticated
+from vrabec.models.projects import Grant, Role
+
+
+class Level(IntEnum):
+    """What one must be, from nobody to administrator. VIEWER and OWNER are of the object's project."""
+
+    PUBLIC = 0
+    SIGNED_IN = 1
+    VIEWER = 2
+    OWNER = 3
+    ADMINISTRATOR = 4
+
+
+ACTIONS: dict[str, Level] = {
+    "about.view": Level.PUBLIC,
+    "session.begin": Level.PUBLIC,
+    "csp.report": Level.PUBLIC,
+    "session.end": Level.SIGNED_IN,
+    "account.view": Level.SIGNED_IN,
+    "account.password": Level.SIGNED_IN,
+    "token.view": Level.SIGNED_IN,
+    "token.create": Level.SIGNED_IN,
+    "token.revoke": Level.SIGNED_IN,
+    "events.view": Level.SIGNED_IN,
+    "vm.list": Level.SIGNED_IN,
+    "vm.view": Level.VIEWER,
+    "vm.create": Level.OWNER,
+    "vm.start": Level.OWNER,
+    "vm.shutdown": Level.OWNER,
+    "vm.power_off": Level.OWNER,
+    "vm.delete": Level.OWNER,
+    "job.list": Level.SIGNED_IN,
+    "job.view": Level.VIEWER,
+    "job.cancel": Level.OWNER,
+    "job.retry": Level.OWNER,
+    "job.dismiss": Level.OWNER,
+    "project.list": Level.SIGNED_IN,
+    "project.view": Level.VIEWER,
+    "project.create": Level.ADMINISTRATOR,
+    "template.list": Level.SIGNED_IN,
+    "template.build": Level.ADMINISTRATOR,
+    "network.list": Level.SIGNED_IN,
+    "host.list": Level.ADMINISTRATOR,
+    "host.view": Level.ADMINISTRATOR,
+    "host.add": Level.ADMINISTRATOR,
+    "host.remove": Level.ADMINISTRATOR,
+    "audit.list": Level.SIGNED_IN,
+}
+
+_ROLE_LEVELS = {Role.VIEWER: Level.VIEWER, Role.OWNER: Level.OWNER, Role.ADMINISTRATOR: Level.ADMINISTRATOR}
+
+
+def level_of(actor: Actor, project_id: int | None = None) -> Level:
+    """What `actor` is, in the project of this id or, without one, on the site."""
+    if actor.is_administrator:
+        return Level.ADMINISTRATOR
+    if project_id is None:
+        return Level.SIGNED_IN if actor.user_id else Level.PUBLIC
+    roles = Grant.objects.filter(user_id=actor.user_id, project_id=project_id).values_list("role", flat=True)
+    return max((_ROLE_LEVELS[Role(role)] for role in roles), default=Level.SIGNED_IN)
+
+
+def may(actor: Actor, action: str, project_id: int | None = None) -> bool:
+    """Whether `actor` may do `action` in the project of this id."""
+    return level_of(actor, project_id) >= ACTIONS[action]
+
+
+def require(actor: Actor, action: str, project_id: int | None = None) -> None:
+    """Raise Forbidden, or Unauthenticated for nobody, when `actor` may not do `action`."""
+    if may(actor, action, project_id):
+        return
+    if not actor.user_id:
+        raise Unauthenticated("Sign in first.")
+    who = "an administrator" if ACTIONS[action] == Level.ADMINISTRATOR else "an owner of the project"
+    raise Forbidden("Only %(who)s may do this.", who=who, action=action)

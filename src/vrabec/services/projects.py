@@ -1,0 +1,50 @@
+"""Projects: made by administrators, seen by those who have a grant."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Conflict, NotFound
+from vrabec.lib.names import check_label
+from vrabec.models.projects import Project, ProjectQuerySet, Role
+from vrabec.services.permissions import require
+from vrabec.services.record import record
+
+
+def create_project(actor: Actor, *, name: str, title: str = "") -> Project:
+    """Create a project. Raises Invalid, Conflict, Forbidden."""
+    require(actor, "project.create")
+    check_label(name)
+    try:
+        with transaction.atomic():
+            project = Project.objects.create(name=name, title=title[:120])
+            record(actor, "project.create", of=project)
+    except IntegrityError as error:
+        raise Conflict("A project named %(name)s exists already.", name=name, field="name") from error
+    return project
+
+
+def list_projects(actor: Actor) -> QuerySet[Project]:
+    """The projects that `actor` sees, by name."""
+    return _visible(actor).order_by("name")
+
+
+def owned_projects(actor: Actor) -> QuerySet[Project]:
+    """The projects in which `actor` may make machines, by name."""
+    if actor.is_administrator:
+        return list_projects(actor)
+    return Project.objects.filter(grants__user_id=actor.user_id, grants__role=Role.OWNER).order_by("name")
+
+
+def get_project(actor: Actor, *, name: str) -> Project:
+    """The project of this name. Raises NotFound also when it is not for `actor` to see."""
+    project = _visible(actor).filter(name=name).first()
+    if project is None:
+        raise NotFound("There is no project named %(name)s.", name=name, field="project")
+    return project
+
+
+def _visible(actor: Actor) -> ProjectQuerySet:
+    return Project.objects.visible_to(actor)

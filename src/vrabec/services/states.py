@@ -1,0 +1,72 @@
+"""What to show of a machine or a job: one word, one key and a percentage, derived from row, job and host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vrabec.lib.clock import now
+from vrabec.models.hosts import Host, HostState
+from vrabec.models.jobs import Job, JobState
+from vrabec.models.vms import Seen, Vm
+
+BOOT_PATIENCE = timedelta(minutes=5)
+"""A guest that should have an agent is "starting" until it answers, or this long."""
+
+_KEYS = {
+    Seen.CRASHED: "crashed",
+    Seen.UNKNOWN: "unknown",
+    Seen.PENDING: "changing",
+    Seen.PAUSED: "paused",
+    Seen.RUNNING: "running",
+    Seen.OFF: "off",
+}
+_CHANGING = {
+    "vm.create": "Creating",
+    "vm.start": "Starting",
+    "vm.shutdown": "Shutting down",
+    "vm.power_off": "Powering off",
+    "vm.delete": "Deleting",
+}
+TITLES = {
+    "vm.create": "Create %(name)s",
+    "vm.start": "Start %(name)s",
+    "vm.shutdown": "Shut down %(name)s",
+    "vm.power_off": "Power off %(name)s",
+    "vm.delete": "Delete %(name)s",
+    "template.build": "Build template %(name)s",
+    "host.probe": "Look at host %(name)s",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A state as shown: `key` picks the shape, `label` is the word (a message id)."""
+
+    key: str
+    label: str
+    percent: int | None
+    since: datetime
+
+
+def shown_vm(vm: Vm, job: Job | None, host: Host | None) -> Shown:
+    """The state to show of `vm`, with its active job and its host, if any."""
+    if job is not None:
+        label = "Undoing" if job.state == JobState.UNDOING else _CHANGING.get(job.kind, "Changing")
+        return Shown("changing", label, job.percent, job.created_at)
+    if host is not None and host.state == HostState.UNREACHABLE:
+        return Shown("unknown", "Unknown", None, host.state_since)
+    if is_booting(vm):
+        return Shown("changing", "Starting", None, vm.state_since)
+    return Shown(_KEYS[Seen(vm.seen)], Seen(vm.seen).label, None, vm.state_since)
+
+
+def is_booting(vm: Vm) -> bool:
+    """It runs, has an agent, and the agent has not answered yet, though it still may."""
+    waits = vm.seen == Seen.RUNNING and vm.has_agent and vm.is_managed and not vm.is_ready
+    return waits and now() - vm.state_since < BOOT_PATIENCE
+
+
+def job_title(job: Job) -> str:
+    """What the job does, in words."""
+    return TITLES.get(job.kind, "%(name)s") % {"name": job.subject_name}

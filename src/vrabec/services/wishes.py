@@ -1,0 +1,123 @@
+"""What a person asks of a new machine, and the limits it is held to: every broken one is named at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vrabec.lib.errors import Invalid
+from vrabec.lib.names import check_label
+from vrabec.models.hosts import Host
+from vrabec.models.templates import Template
+
+MIN_MEMORY_MIB = 64
+MAX_DISK_MIB = 64 * 1024 * 1024
+MAX_KEYS = 20
+MAX_COMMANDS = 50
+_KEY = re.compile(
+    r"(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-[a-z0-9@.-]+)"
+    r" [A-Za-z0-9+/]{40,8000}={0,3}( [^\r\n]{0,200})?"
+)
+
+
+@dataclass(frozen=True)
+class VmWish:
+    """A machine as asked for. Sizes in MiB; `address` as "10.0.0.5/24", "" for DHCP."""
+
+    name: str
+    project: str
+    template: str
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+    network: str = ""
+    address: str = ""
+    gateway: str = ""
+    ssh_keys: tuple[str, ...] = ()
+    password: str = ""
+    run: tuple[str, ...] = ()
+
+
+def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
+    """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
+    errors = (*_errors(wish), *_size_errors(wish, template, hosts))
+    if errors:
+        first = errors[0]
+        raise Invalid(first.template, field=first.field, errors=errors, **first.params)
+
+
+def _errors(wish: VmWish) -> Iterator[Invalid]:
+    try:
+        check_label(wish.name)
+    except Invalid as error:
+        yield error
+    yield from _key_errors(wish)
+    if wish.password and not (8 <= len(wish.password) <= 128 and wish.password.isprintable()):
+        yield Invalid("Use 8 to 128 printable signs, or leave it empty.", field="password")
+    if len(wish.run) > MAX_COMMANDS or any(len(line) > 4000 or "\0" in line for line in wish.run):
+        yield Invalid("At most %(max)s commands of 4000 signs.", field="run", max=MAX_COMMANDS)
+    yield from _address_errors(wish)
+
+
+def _key_errors(wish: VmWish) -> Iterator[Invalid]:
+    if len(wish.ssh_keys) > MAX_KEYS:
+        yield Invalid("At most %(max)s keys.", field="ssh_keys", max=MAX_KEYS)
+    for key in wish.ssh_keys[:MAX_KEYS]:
+        if not _KEY.fullmatch(key.strip()):
+            yield Invalid(
+                'Paste a public key on one line, such as "ssh-ed25519 AAAA… name".', field="ssh_keys"
+            )
+            return
+
+
+def _address_errors(wish: VmWish) -> Iterator[Invalid]:
+    if not wish.address:
+        if wish.gateway:
+            yield Invalid("A gateway needs a fixed address.", field="gateway")
+        return
+    try:
+        interface = ipaddress.IPv4Interface(wish.address)
+        if "/" not in wish.address or interface.network.prefixlen > 30:
+            raise ValueError
+    except ValueError:
+        yield Invalid("Write an IPv4 address with its network, such as 10.0.0.5/24.", field="address")
+        return
+    if interface.ip in (interface.network.network_address, interface.network.broadcast_address):
+        yield Invalid("This is the network's own address; take another.", field="address")
+    if wish.gateway and not _is_within(wish.gateway, interface.network):
+        yield Invalid(
+            "The gateway must be an address in %(net)s.", field="gateway", net=str(interface.network)
+        )
+
+
+def _is_within(address: str, network: ipaddress.IPv4Network) -> bool:
+    try:
+        return ipaddress.IPv4Address(address) in network
+    except ValueError:
+        return False
+
+
+def _size_errors(wish: VmWish, template: Template, hosts: list[Host]) -> Iterator[Invalid]:
+    most_cpus = max((host.cpus for host in hosts), default=0) or 512
+    most_memory = max((host.memory_mib for host in hosts), default=0) or 2**31
+    least_memory = max(MIN_MEMORY_MIB, template.memory_mib)
+    yield from _range("cpus", wish.cpus, 1, most_cpus, "CPUs")
+    yield from _range("memory_mib", wish.memory_mib, least_memory, most_memory, "MiB of memory")
+    yield from _range("disk_mib", wish.disk_mib, template.disk_mib, MAX_DISK_MIB, "MiB of disk")
+    known = {name for host in hosts for name in host.networks}
+    if hosts and wish.network not in known:
+        yield Invalid(
+            "There is no network %(network)s; there is: %(known)s.",
+            field="network",
+            network=wish.network[:64],
+            known=", ".join(sorted(known)) or "none",
+        )
+
+
+def _range(field: str, value: int, least: int, most: int, unit: str) -> Iterator[Invalid]:
+    if not least <= value <= most:
+        yield Invalid(
+            "Choose from %(least)s to %(most)s %(unit)s.", field=field, least=least, most=most, unit=unit
+        )

@@ -1,0 +1,14 @@
+"""HOW IT HAPPENS: plans of steps against hosts, each with its undoing."""
+
+from __future__ import annotations
+
+
+def register_all() -> None:
+    """Tell the engine every kind of job. Called once, by its entry point."""
+    from vrabec.workflows.hosts import register_hosts
+    from vrabec.workflows.templates import register_templates
+    from vrabec.workflows.vms import register_vms
+
+    register_vms()
+    register_templates()
+    register_hosts()

@@ -1,0 +1,109 @@
+"""How templates are built on the controller and put on hosts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from threading import Lock
+
+from django.conf import settings
+
+from vrabec.hypervisor import storage
+from vrabec.hypervisor.connection import HostConnection
+from vrabec.integrations.images import tiny
+from vrabec.jobs.plans import Plan, Step, fixed, register
+from vrabec.jobs.run import Run
+from vrabec.lib.clock import now
+from vrabec.lib.errors import HostError
+from vrabec.models.changes import changed
+from vrabec.models.hosts import POOL
+from vrabec.models.templates import Template, TemplateCopy, TemplateState
+from vrabec.models.vms import Vm
+
+_uploading: defaultdict[tuple[int, str], Lock] = defaultdict(Lock)
+"""One upload of a template to a host at a time; others wait and find it there."""
+
+
+def register_templates() -> None:
+    """Tell the engine the kinds of jobs on templates."""
+    register("template.build", Plan("Build", fixed(*BUILD)), BUILD)
+
+
+def template_on_host(run: Run, host: HostConnection, vm: Vm) -> str:
+    """The path, on the machine's host, of its template's volume; uploads it where it is not whole."""
+    template = vm.template
+    if template is None:
+        raise HostError("%(name)s has no template.", name=vm.name)
+    with _uploading[vm.host_id or 0, template.sha256]:
+        name = f"template-{template.name}-{template.sha256[:12]}.qcow2"
+        found = storage.volume(host, POOL, name)
+        key = {"host_id": vm.host_id, "sha256": template.sha256}
+        if found and TemplateCopy.objects.filter(**key).exists():
+            return found.path
+        TemplateCopy.objects.filter(**key).delete()
+        _upload(run, host, template, name)
+        TemplateCopy.objects.create(template=template, **key)
+        made = storage.volume(host, POOL, name)
+        if made is None:
+            raise HostError("The template's volume vanished while it was made; retry.")
+        return made.path
+
+
+def _upload(run: Run, host: HostConnection, template: Template, name: str) -> None:
+    path = Path(template.path)
+    if not path.exists():
+        raise HostError(
+            "The template's file is not in the controller's store. Build it: vrabec template build %(name)s.",
+            name=template.name,
+            raw=f"no file {path}",
+        )
+    size = path.stat().st_size
+
+    def report(sent: int) -> None:
+        run.check()
+        run.progress(100 * sent / size)
+
+    with path.open("rb") as data:
+        storage.upload(host, POOL, name, data, size, progress=report)
+
+
+def _open(run: Run) -> None:
+    _set_state(run, TemplateState.BUILDING)
+
+
+def _not_built(run: Run) -> None:
+    _set_state(run, TemplateState.FAILED)
+
+
+def _set_state(run: Run, state: TemplateState) -> None:
+    """An earlier build stays ready while a new one runs or fails."""
+    Template.objects.filter(pk=run.job.template_id or 0, path="").update(state=state)
+    changed("template", run.job.template_id or 0)
+
+
+def _build(run: Run) -> None:
+    said = ""
+
+    def progress(percent: int, what: str) -> None:
+        nonlocal said
+        if what != said:
+            said = what
+            run.log("%(what)s", what=what)
+        run.progress(percent)
+
+    image = tiny.build(Path(settings.VRABEC_TEMPLATES_DIR), progress, run.is_cancelled)
+    Template.objects.filter(pk=run.job.template_id or 0).update(
+        state=TemplateState.READY,
+        path=str(image.path),
+        sha256=image.sha256,
+        size_bytes=image.size_bytes,
+        disk_mib=-(-image.virtual_size_bytes // 2**20),
+        built_at=now(),
+    )
+    changed("template", run.job.template_id or 0)
+
+
+BUILD = {
+    "template.open": Step("Prepare", _open, _not_built),
+    "template.build": Step("Build the image", _build),
+}
