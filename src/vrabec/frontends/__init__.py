@@ -1,0 +1,1 @@
+"""What speaks HTTP. Front ends authenticate and translate; rules live in services."""

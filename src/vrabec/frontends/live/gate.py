@@ -1,0 +1,95 @@
+"""The gate in front of every live route: who asks, from which page, and with which rights.
+
+Live routes bypass Django's middleware, so everything it would check is checked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+from django.http.request import validate_host
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Forbidden, Unauthenticated
+from vrabec.models.projects import Grant
+from vrabec.models.users import User
+from vrabec.services.people import actor_of
+from vrabec.services.permissions import require
+from vrabec.services.tokens import user_of_token
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What the headers of a request say, before anything is believed."""
+
+    host: str = ""
+    origin: str = ""
+    cookie: str = ""
+    authorization: str = ""
+    address: str = ""
+
+    @staticmethod
+    def of(scope: dict[str, object]) -> Caller:
+        """Read an ASGI scope."""
+        pairs: list[tuple[bytes, bytes]] = scope.get("headers", [])  # type: ignore[assignment]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+        client: tuple[str, int] | None = scope.get("client")  # type: ignore[assignment]
+        return Caller(
+            host=headers.get("host", ""),
+            origin=headers.get("origin", ""),
+            cookie=headers.get("cookie", ""),
+            authorization=headers.get("authorization", ""),
+            address=client[0] if client else "",
+        )
+
+
+@dataclass
+class Viewer:
+    """A caller let in: the actor and the projects whose rows they see; asked again every half minute."""
+
+    actor: Actor
+    projects: frozenset[int] = field(default_factory=frozenset)
+
+    def sees(self, project_id: int | None) -> bool:
+        """Whether rows of this project are for them."""
+        return self.actor.is_administrator or project_id in self.projects
+
+
+def admit(caller: Caller, action: str) -> Viewer:
+    """Let `caller` in for `action`; reads the database. Raises Unauthenticated, Forbidden."""
+    if not validate_host(urlsplit(f"//{caller.host}").hostname or "", settings.ALLOWED_HOSTS):
+        raise Forbidden("This controller does not go by that name.")
+    if caller.origin and urlsplit(caller.origin).netloc != caller.host:
+        raise Forbidden("The request comes from another site.")
+    user = _user(caller)
+    if user is None or user.must_change_password:
+        raise Unauthenticated("Sign in first.")
+    actor = actor_of(user, caller.address)
+    require(actor, action)
+    granted = Grant.objects.filter(user=user, project__isnull=False).values_list("project_id", flat=True)
+    return Viewer(actor, frozenset(i for i in granted if i is not None))
+
+
+def _user(caller: Caller) -> User | None:
+    scheme, _, token = caller.authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return user_of_token(token.strip())
+    request = HttpRequest()
+    request.session = SessionStore(_session_key(caller.cookie))
+    found = get_user(request)
+    return found if isinstance(found, User) and found.is_active else None
+
+
+def _session_key(header: str) -> str | None:
+    try:
+        cookies = SimpleCookie(header)
+    except CookieError:
+        return None
+    morsel = cookies.get(settings.SESSION_COOKIE_NAME)
+    return morsel.value if morsel else None

@@ -1,0 +1,67 @@
+"""Who asks: a bearer token, or the browser's session with its CSRF token; and what each route needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import APIKeyCookie, HttpBearer
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Forbidden
+from vrabec.models.users import User
+from vrabec.services.people import actor_of
+from vrabec.services.permissions import ACTIONS
+from vrabec.services.tokens import user_of_token
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class BearerToken(HttpBearer):
+    """`Authorization: Bearer vrabec_…`."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor:
+        """The actor the token stands for. Raises Unauthenticated."""
+        return actor_of(user_of_token(token), address_of(request))
+
+
+class Session(APIKeyCookie):
+    """The browser's session; ninja asks for the CSRF token with everything but GET."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
+        """The actor signed in, if any."""
+        if not isinstance(request.user, User):
+            return None
+        if request.user.must_change_password:
+            raise Forbidden("Set a password first: open /account/password in the browser.")
+        return actor_of(request.user, address_of(request))
+
+
+AUTH = [BearerToken(), Session()]
+
+
+def action(name: str) -> Callable[[View], View]:
+    """Declare, beside the route, the action it does; the matrix test enumerates them."""
+    if name not in ACTIONS:
+        raise KeyError(name)
+
+    def mark(view: View) -> View:
+        view.action = name  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def actor(request: HttpRequest) -> Actor:
+    """The actor that AUTH found."""
+    found: Actor = request.auth  # type: ignore[attr-defined]
+    return found
+
+
+def address_of(request: HttpRequest) -> str:
+    """The peer's address, for the record."""
+    return str(request.META.get("REMOTE_ADDR", ""))[:45]

@@ -1,0 +1,80 @@
+"""The REST interface as one object: who is asked in, and how errors become answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from vrabec import __version__
+from vrabec.frontends.rest import hosts, jobs, projects, session, templates, tokens, vms
+from vrabec.lib.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, VrabecError
+
+api = NinjaAPI(
+    title="Vrabec",
+    version=__version__,
+    description=(
+        "A private cloud on the hypervisors a site already has. Send a token as `Authorization: Bearer …`. "
+        "What changes a host answers 202 with a job; the job says how it went. Sizes in MiB, times in UTC."
+    ),
+    openapi_url="/openapi.json",
+    docs_url=None,
+    urls_namespace="rest",
+)
+for module in (session, vms, jobs, templates, hosts, projects, tokens):
+    api.add_router("", module.router)
+
+
+def body(error: VrabecError) -> dict[str, Any]:
+    """The error as JSON: {"error": {code, message, field?, raw?, errors?}}."""
+    said: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.field:
+        said["field"] = error.field
+    if error.raw:
+        said["raw"] = error.raw
+    if "job_id" in error.params:
+        said["job"] = error.params["job_id"]
+    if isinstance(error, Invalid):
+        said["errors"] = [{"field": e.field, "message": e.message} for e in error.errors]
+    return {"error": said}
+
+
+@api.exception_handler(VrabecError)
+def on_error(request: HttpRequest, error: VrabecError) -> HttpResponse:
+    """One mapping for all errors raised on purpose."""
+    answer = api.create_response(request, body(error), status=error.status)
+    if error.status == 401:
+        answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+@api.exception_handler(ValidationError)
+def on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """A body or parameter of the wrong shape: name every field."""
+    errors = tuple(Invalid("%(why)s.", field=_field(e["loc"]), why=e["msg"]) for e in error.errors)
+    first = errors[0]
+    whole = Invalid("%(field)s: %(why)s.", errors=errors, why=first.params["why"])
+    whole.params["field"] = whole.field = first.field
+    return on_error(request, whole)
+
+
+@api.exception_handler(HttpError)
+def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What ninja itself refuses: a body that is not JSON, or a missing token."""
+    known: dict[int, VrabecError] = {
+        401: Unauthenticated("Send a token: Authorization: Bearer …"),
+        403: Forbidden("The session's CSRF token is missing or wrong."),
+        404: NotFound("There is nothing here."),
+        413: TooLarge("The body is larger than 1 MiB."),
+    }
+    return on_error(
+        request, known.get(error.status_code, Invalid("The body is not valid JSON.", field="body"))
+    )
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    """("body", "wish", "name") names the field "name"; list indexes stay."""
+    parts = [str(part) for part in location if part not in ("body", "query", "path", "wish")]
+    return ".".join(parts) or "body"

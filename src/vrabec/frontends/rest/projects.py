@@ -1,0 +1,79 @@
+"""/projects and /activity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema, Status
+
+from vrabec.frontends.rest.access import AUTH, action, actor
+from vrabec.frontends.rest.schemas import Page, PerPage, answers
+from vrabec.services import activity, projects
+
+router = Router(tags=["projects"], auth=AUTH)
+
+
+class ProjectIn(Schema):
+    """A project to make."""
+
+    name: Annotated[str, Field(max_length=300)]
+    title: Annotated[str, Field(max_length=120)] = ""
+
+
+class ProjectOut(Schema):
+    """A project."""
+
+    id: int
+    name: str
+    title: str
+    created_at: datetime
+
+
+class AuditOut(Schema):
+    """One line of the record."""
+
+    id: int
+    at: datetime
+    actor: str
+    address: str
+    action: str
+    kind: str
+    subject_id: int | None
+    subject: str
+    job_id: int | None
+    detail: dict[str, Any]
+
+
+class AuditPage(Schema):
+    """One page of the record, newest first."""
+
+    items: list[AuditOut]
+    total: int
+    page: int
+    per_page: int
+
+
+@router.get("/projects", response=answers({200: list[ProjectOut]}), operation_id="list_projects")
+@action("project.list")
+def index(request: HttpRequest) -> list[ProjectOut]:
+    """Projects you may see."""
+    return [ProjectOut.from_orm(row) for row in projects.list_projects(actor(request))]
+
+
+@router.post("/projects", response=answers({201: ProjectOut}), operation_id="create_project")
+@action("project.create")
+def create(request: HttpRequest, project: ProjectIn) -> Status[ProjectOut]:
+    """Make a project."""
+    made = projects.create_project(actor(request), name=project.name, title=project.title)
+    return Status(201, ProjectOut.from_orm(made))
+
+
+@router.get("/activity", response=answers({200: AuditPage}), operation_id="list_activity", tags=["record"])
+@action("audit.list")
+def record(request: HttpRequest, page: Page = 1, per_page: PerPage = 50) -> AuditPage:
+    """The record of what you may see."""
+    rows = activity.list_activity(actor(request))
+    items = [AuditOut.from_orm(row) for row in rows[(page - 1) * per_page : page * per_page]]
+    return AuditPage(items=items, total=rows.count(), page=page, per_page=per_page)

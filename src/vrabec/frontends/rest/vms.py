@@ -1,0 +1,182 @@
+"""/vms: machines and their verbs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema, Status
+
+from vrabec.frontends.rest.access import AUTH, action, actor
+from vrabec.frontends.rest.schemas import JobOut, Page, PerPage, answers
+from vrabec.lib.actor import Actor
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Vm
+from vrabec.services import vms
+from vrabec.services.cells import active_jobs, vm_cell
+from vrabec.services.lists import VmQuery, list_vms
+from vrabec.services.permissions import may
+from vrabec.services.wishes import VmWish
+
+router = Router(tags=["machines"], auth=AUTH)
+
+
+class VmIn(Schema):
+    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP."""
+
+    name: Annotated[str, Field(max_length=300, examples=["web-1"])]
+    project: Annotated[str, Field(max_length=300)] = "main"
+    template: Annotated[str, Field(max_length=300)] = "tiny"
+    cpus: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 1
+    memory_mib: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 192
+    disk_mib: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 1024
+    network: Annotated[str, Field(max_length=300)] = ""
+    address: Annotated[str, Field(max_length=64)] = ""
+    gateway: Annotated[str, Field(max_length=64)] = ""
+    ssh_keys: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=100)] = []
+    password: Annotated[str, Field(max_length=1000)] = ""
+    run: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=200)] = []
+
+
+class VmOut(Schema):
+    """A machine as last seen. `host` is given to administrators only."""
+
+    id: int
+    name: str
+    uuid: UUID
+    project: str | None
+    host: str | None
+    template: str | None
+    state: str
+    label: str
+    ready: bool
+    wished: str
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+    network: str
+    mac: str
+    address: str
+    cpu_percent: float | None
+    memory_used_mib: int | None
+    managed: bool
+    job: int | None
+    since: datetime
+    created_at: datetime
+
+    @staticmethod
+    def of(who: Actor, vm: Vm, job: Job | None) -> VmOut:
+        """The schema of a row, as `who` may see it."""
+        cell = vm_cell(vm, job)
+        return VmOut(
+            id=vm.pk,
+            name=vm.name,
+            uuid=vm.uuid,
+            project=vm.project.name if vm.project else None,
+            host=vm.host.name if vm.host and may(who, "host.view") else None,
+            template=vm.template.name if vm.template else None,
+            state=cell["state"],
+            label=cell["label"],
+            ready=vm.is_ready,
+            wished=vm.wished,
+            cpus=vm.cpus,
+            memory_mib=vm.memory_mib,
+            disk_mib=vm.disk_mib,
+            network=vm.network,
+            mac=vm.mac,
+            address=vm.address,
+            cpu_percent=cell["cpu"],
+            memory_used_mib=cell["memory_used"],
+            managed=vm.is_managed,
+            job=job.pk if job else None,
+            since=cell["since"],
+            created_at=vm.created_at,
+        )
+
+
+class VmPage(Schema):
+    """One page of machines and how many there are in all."""
+
+    items: list[VmOut]
+    total: int
+    page: int
+    per_page: int
+
+
+class VmJob(Schema):
+    """The job that a verb queued, and its machine's id."""
+
+    job: JobOut
+    vm: int
+
+
+def _queued(job: Job) -> Status[VmJob]:
+    return Status(202, VmJob(job=JobOut.of(job), vm=job.vm_id or 0))
+
+
+@router.get("/vms", response=answers({200: VmPage}), operation_id="list_vms")
+@action("vm.list")
+def index(
+    request: HttpRequest,
+    search: Annotated[str, Field(max_length=200)] = "",
+    state: Annotated[str, Field(max_length=20)] = "",
+    page: Page = 1,
+    per_page: PerPage = 50,
+) -> VmPage:
+    """Machines you may see. `search` finds parts of names and addresses; `state` is as shown."""
+    who = actor(request)
+    found = list_vms(who, VmQuery(search=search, state=state, page=page, per_page=per_page))
+    items = [VmOut.of(who, vm, found.jobs.get(vm.pk)) for vm in found.rows]
+    return VmPage(items=items, total=found.total, page=page, per_page=per_page)
+
+
+@router.post("/vms", response=answers({202: VmJob}), operation_id="create_vm")
+@action("vm.create")
+def create(request: HttpRequest, wish: VmIn) -> Status[VmJob]:
+    """Clone a machine from a template and start it."""
+    given = wish.dict()
+    lists = {"ssh_keys": tuple(wish.ssh_keys), "run": tuple(wish.run)}
+    return _queued(vms.create_vm(actor(request), wish=VmWish(**(given | lists))))
+
+
+@router.get("/vms/{vm_id}", response=answers({200: VmOut}), operation_id="get_vm")
+@action("vm.view")
+def show(request: HttpRequest, vm_id: int) -> VmOut:
+    """One machine."""
+    who = actor(request)
+    vm = vms.get_vm(who, vm_id=vm_id)
+    return VmOut.of(who, vm, active_jobs([vm.pk]).get(vm.pk))
+
+
+@router.post("/vms/{vm_id}/start", response=answers({202: VmJob}), operation_id="start_vm")
+@action("vm.start")
+def start(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Start a machine that is off."""
+    who = actor(request)
+    return _queued(vms.start_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/shutdown", response=answers({202: VmJob}), operation_id="shutdown_vm")
+@action("vm.shutdown")
+def shutdown(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Ask the guest to shut down."""
+    who = actor(request)
+    return _queued(vms.shutdown_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/power-off", response=answers({202: VmJob}), operation_id="power_off_vm")
+@action("vm.power_off")
+def power_off(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Pull the plug; what the guest has not written is lost."""
+    who = actor(request)
+    return _queued(vms.power_off_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.delete("/vms/{vm_id}", response=answers({202: VmJob}), operation_id="delete_vm")
+@action("vm.delete")
+def delete(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Delete a machine and its disks. This cannot be undone."""
+    who = actor(request)
+    return _queued(vms.delete_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))

@@ -1,0 +1,90 @@
+"""Who may open a page: one decorator for every view, which also turns our errors into pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
+
+from vrabec.frontends.web import errors
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import VrabecError
+from vrabec.models.users import User
+from vrabec.services.people import actor_of
+from vrabec.services.permissions import ACTIONS
+
+Answer = Callable[..., HttpResponse]
+
+
+class PageRequest(HttpRequest):
+    """A request as views see it: `actor` and `person` are the one signed in."""
+
+    actor: Actor
+    person: User
+
+
+def page(
+    action: str | None, *, methods: tuple[str, ...] = ("GET",), before_password: bool = False
+) -> Callable[[Answer], Answer]:
+    """Guard a view: `action` names the right it needs (the service checks it), None opens it to everybody.
+
+    `before_password`: also for somebody who must set a password first.
+    """
+    if action is not None and action not in ACTIONS:
+        raise KeyError(action)
+
+    def guard(view: Answer) -> Answer:
+        @wraps(view)
+        def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+                return HttpResponseNotAllowed(methods)
+            try:
+                turned = _enter(request, is_public=action is None, before_password=before_password)
+                return turned or view(request, *args, **kwargs)
+            except VrabecError as error:
+                return errors.show(request, error)
+
+        guarded.action = action  # type: ignore[attr-defined]
+        return guarded
+
+    return guard
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks, which wants a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def address_of(request: HttpRequest) -> str:
+    """The peer's address, for the record."""
+    return str(request.META.get("REMOTE_ADDR", ""))[:45]
+
+
+def see_other(request: HttpRequest, to: str) -> HttpResponse:
+    """After a POST: go to `to`, by 303 or as htmx does it."""
+    if is_fragment(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": to})
+    return HttpResponseRedirect(to, status=303)
+
+
+def _enter(request: PageRequest, *, is_public: bool, before_password: bool) -> HttpResponse | None:
+    """Put the actor on the request; or an answer that sends elsewhere first."""
+    user = request.user
+    if not isinstance(user, User):
+        return None if is_public else _to_sign_in(request)
+    request.person = user
+    request.actor = actor_of(user, address_of(request))
+    if user.must_change_password and not (is_public or before_password):
+        return see_other(request, reverse("set-password"))
+    return None
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Signed out, perhaps while a page was open: come back to it afterwards where that is possible."""
+    wanted = request.get_full_path() if request.method == "GET" and not is_fragment(request) else ""
+    query = f"?{urlencode({'next': wanted})}" if wanted not in ("", "/") else ""
+    return see_other(request, reverse("sign-in") + query)

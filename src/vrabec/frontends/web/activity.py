@@ -1,0 +1,65 @@
+"""The record as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpResponse
+from django.utils.translation import gettext, gettext_noop
+
+from vrabec.frontends.web.access import PageRequest, page
+from vrabec.frontends.web.pages import render
+from vrabec.frontends.web.paging import paged
+from vrabec.models.audit import Audit
+from vrabec.services.activity import list_activity
+
+_WORDS = {
+    "vm.create": ("plus", gettext_noop("Create %(name)s")),
+    "vm.start": ("player-play", gettext_noop("Start %(name)s")),
+    "vm.shutdown": ("power", gettext_noop("Shut down %(name)s")),
+    "vm.power_off": ("power", gettext_noop("Power off %(name)s")),
+    "vm.delete": ("trash", gettext_noop("Delete %(name)s")),
+    "job.cancel": ("x", gettext_noop("Cancel the job of %(name)s")),
+    "job.retry": ("refresh", gettext_noop("Retry the job of %(name)s")),
+    "host.add": ("server-2", gettext_noop("Add host %(name)s")),
+    "host.remove": ("server-2", gettext_noop("Remove host %(name)s")),
+    "template.build": ("hammer", gettext_noop("Build template %(name)s")),
+    "project.create": ("folder", gettext_noop("Make project %(name)s")),
+    "token.create": ("key", gettext_noop("Make the token %(name)s")),
+    "token.revoke": ("key", gettext_noop("Revoke the token %(name)s")),
+    "session.begin": ("user", gettext_noop("%(name)s signed in")),
+    "user.create": ("user", gettext_noop("Create the user %(name)s")),
+    "user.link": ("key", gettext_noop("Make a sign-in link for %(name)s")),
+    "account.password": ("lock", gettext_noop("%(name)s set a password")),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the record."""
+
+    icon: str
+    text: str
+    who: str
+    at: datetime
+    vm_id: int | None
+
+
+@page("audit.list")
+def index(request: PageRequest) -> HttpResponse:
+    """All that the reader may see, newest first."""
+    found, pager = paged(request, list_activity(request.actor))
+    return render(request, "activity/list.html", {"lines": lines(found), "pager": pager})
+
+
+def lines(found: Iterable[Audit]) -> list[Line]:
+    """Rows of the record in words."""
+    return [_line(row) for row in found]
+
+
+def _line(row: Audit) -> Line:
+    icon, words = _WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
+    text = gettext(words) % {"name": row.subject}
+    return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)

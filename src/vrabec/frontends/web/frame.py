@@ -1,0 +1,78 @@
+"""The shell around every page: menu, tree, user and jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from vrabec.frontends.web.drawer import Drawer, drawer_of
+from vrabec.models.vms import Vm
+from vrabec.services.places import Branch, Places, places
+
+OPEN_JOBS_COOKIE = "vrabec_jobs"
+OPEN_TREE_COOKIE = "vrabec_tree"
+_MAX_OPEN = 40
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the menu."""
+
+    title: str
+    href: str
+    icon: str
+    count: int | None
+    here: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the shell shows."""
+
+    user: str
+    places: list[Place]
+    branch_kind: str
+    tree: tuple[Branch, ...]
+    here: int | None
+    jobs: Drawer
+
+
+def frame_of(request: Any, vm: Vm | None = None) -> Frame:
+    """The shell for the one who asks; `vm` is the machine on the page."""
+    known = places(request.actor, opened=_opened(request), here=vm)
+    return Frame(
+        user=request.actor.name,
+        places=_menu(request, known),
+        branch_kind=known.branch_kind,
+        tree=known.branches,
+        here=vm.pk if vm else None,
+        jobs=drawer_of(request.actor, is_open=request.COOKIES.get(OPEN_JOBS_COOKIE) == "open"),
+    )
+
+
+def _menu(request: HttpRequest, known: Places) -> list[Place]:
+    lines: list[tuple[str, str, str, int | None]] = [
+        (gettext("Machines"), "vms", "device-desktop", known.vms),
+        (gettext("Hosts"), "hosts", "server-2", known.hosts),
+        (gettext("Templates"), "templates", "stack-2", known.templates),
+        (gettext("Projects"), "projects", "folder", known.projects),
+        (gettext("Activity"), "activity", "activity", None),
+    ]
+    if known.branch_kind != "host":
+        del lines[1]
+    return [_place(request, *line) for line in lines]
+
+
+def _place(request: HttpRequest, title: str, name: str, icon: str, count: int | None) -> Place:
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    return Place(title, reverse(name), icon, count, here=here == name)
+
+
+def _opened(request: HttpRequest) -> list[int]:
+    """Branches that the reader opened before, as the browser remembers them: "3.17"."""
+    parts = request.COOKIES.get(OPEN_TREE_COOKIE, "").split(".")[:_MAX_OPEN]
+    return [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 12]

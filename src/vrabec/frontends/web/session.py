@@ -1,0 +1,100 @@
+"""Signing in and out, the link of a first sign-in, and the first password."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login, logout, update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from vrabec.frontends.web.access import PageRequest, address_of, page, see_other
+from vrabec.frontends.web.errors import say
+from vrabec.frontends.web.forms import Problem, problems_of
+from vrabec.frontends.web.pages import render
+from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
+from vrabec.models.users import User
+from vrabec.services import people
+
+MAX_PASSWORD = 4096
+
+
+@page(None, methods=("GET", "POST"))
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Ask for name and password."""
+    if request.method == "GET":
+        return _asked(request, "", {})
+    name = request.POST.get("username", "").strip()
+    try:
+        user = people.sign_in(
+            name[:150], request.POST.get("password", "")[:MAX_PASSWORD], address_of(request)
+        )
+    except (Unauthenticated, TooMany) as error:
+        return _asked(request, name, {"": Problem(say(error))}, error.status)
+    login(request, user)
+    return see_other(request, _next(request))
+
+
+@page(None, methods=("GET", "POST"))
+def link(request: HttpRequest, secret: str) -> HttpResponse:
+    """A link of `vrabecd create-admin`: a button, since opening a link must change nothing."""
+    if request.method == "GET":
+        return render(request, "session/link.html", {"problem": None}, bare=True)
+    try:
+        user = people.use_sign_in_link(secret, address_of(request))
+    except Unauthenticated as error:
+        return render(request, "session/link.html", {"problem": say(error)}, status=error.status, bare=True)
+    login(request, user)
+    return see_other(request, reverse("set-password"))
+
+
+@page("session.end", methods=("POST",), before_password=True)
+def sign_out(request: PageRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return see_other(request, reverse("sign-in"))
+
+
+@page("account.password", methods=("GET", "POST"), before_password=True)
+def set_password(request: PageRequest) -> HttpResponse:
+    """Set a password: the first one, or another one with the present one beside it."""
+    if request.method == "GET":
+        return _password_asked(request, {})
+    if request.POST.get("password") != request.POST.get("again"):
+        return _password_asked(request, problems_of(Invalid("The two are not the same.", field="again")))
+    try:
+        change_password(request)
+    except Invalid as error:
+        return _password_asked(request, problems_of(error))
+    return see_other(request, reverse("vms"))
+
+
+def change_password(request: PageRequest) -> None:
+    """Set what the form says and keep this session. Raises Invalid."""
+    people.set_password(
+        request.actor,
+        password=request.POST.get("password", "")[:MAX_PASSWORD],
+        current=request.POST.get("current", "")[:MAX_PASSWORD],
+    )
+    update_session_auth_hash(request, User.objects.get(pk=request.actor.user_id))
+
+
+def _asked(request: HttpRequest, name: str, problems: dict[str, Problem], status: int = 200) -> HttpResponse:
+    context = {"name": name, "problems": problems, "next": _wanted(request)}
+    return render(request, "session/sign_in.html", context, status=status, bare=True)
+
+
+def _password_asked(request: PageRequest, problems: dict[str, Problem]) -> HttpResponse:
+    context = {"problems": problems, "first": request.person.must_change_password}
+    status = 422 if problems else 200
+    return render(request, "session/set_password.html", context, status=status, bare=True)
+
+
+def _wanted(request: HttpRequest) -> str:
+    return (request.POST.get("next") or request.GET.get("next") or "")[:2000]
+
+
+def _next(request: HttpRequest) -> str:
+    """Where to go after signing in: a page of ours, or the machines."""
+    wanted = _wanted(request)
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if ours else reverse("vms")

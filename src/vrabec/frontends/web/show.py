@@ -1,0 +1,103 @@
+"""Amounts, times and names as a page shows them. `static/js/format.js` says the same in the browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext, pgettext
+from markupsafe import Markup, escape
+
+from vrabec.lib.clock import now
+from vrabec.lib.units import show_mib
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+NOTHING = "–"
+_UNITS = (1024**2, 1024)
+_TAIL = 8
+
+
+def number(value: int) -> str:
+    """A whole number with the reader's separators: "2,014"."""
+    return str(number_format(value, decimal_pos=0, use_l10n=True, force_grouping=True))
+
+
+def percent(value: float | None) -> str:
+    """64 -> "64 %" with a thin space that does not break; None -> a dash."""
+    return NOTHING if value is None else f"{value:.0f}{THIN}%"
+
+
+def mib(value: float | None) -> str:
+    """An amount of mebibytes: "192 MiB", "5.1 GiB"; None -> a dash."""
+    return NOTHING if value is None else show_mib(value)
+
+
+def used_of(used: float | None, total: float) -> str:
+    """5222, 8192 -> "5.1 of 8 GiB"; what is too small for the unit of the whole keeps its own."""
+    if used is None:
+        return mib(total)
+    factor = next((size for size in _UNITS if total >= size), 1)
+    amount = used / factor
+    part = show_mib(used) if 0 < amount < 0.05 else _short(amount)
+    return gettext("%(part)s of %(whole)s") % {"part": part, "whole": show_mib(total)}
+
+
+def _short(amount: float) -> str:
+    return f"{amount:.0f}" if amount >= 10 or amount == int(amount) else f"{amount:.1f}"
+
+
+def size(cpus: int, memory_mib: int, disk_mib: int) -> str:
+    """A size in words: "2 CPUs, 2 GiB, 20 GiB disk"."""
+    words = ngettext("%(n)s CPU, %(memory)s, %(disk)s disk", "%(n)s CPUs, %(memory)s, %(disk)s disk", cpus)
+    return words % {"n": cpus, "memory": show_mib(memory_mib), "disk": show_mib(disk_mib)}
+
+
+def share(used: float | None, total: float) -> int:
+    """How full, in whole percent; 0 where nothing is known."""
+    return min(100, round(100 * (used or 0) / total)) if total else 0
+
+
+def time(value: datetime | None, style: str = "short") -> Markup | str:
+    """A moment as <time> in UTC; the browser rewrites it in the reader's zone.
+
+    `style` is "short" (today: the hour; else the day) or "long" (the day and the hour).
+    """
+    if value is None:
+        return NOTHING
+    moment = value.astimezone(UTC)
+    today = moment.date() == now().date()
+    hour = f"{moment:%H:%M} UTC"
+    text = hour if today and style == "short" else f"{moment.day} {moment:%b %Y}, {hour}"
+    stamp = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return Markup('<time datetime="{}" data-time="{}">{}</time>').format(stamp, style, text)
+
+
+def age(value: datetime | None) -> str:
+    """How long ago, in rough words: "4 min", "3 h", "12 d"."""
+    if value is None:
+        return NOTHING
+    minutes = max(0, int((now() - value).total_seconds() // 60))
+    if minutes < 60:
+        return pgettext("age", "%(n)d min") % {"n": minutes}
+    if minutes < 48 * 60:
+        return pgettext("age", "%(n)d h") % {"n": minutes // 60}
+    return pgettext("age", "%(n)d d") % {"n": minutes // 1440}
+
+
+def machines(count: int) -> str:
+    """3 -> "3 machines"."""
+    return ngettext("%(n)s machine", "%(n)s machines", count) % {"n": number(count)}
+
+
+def initials(name: str) -> str:
+    """Jana Nováková -> "JN"."""
+    words = name.split() or ["?"]
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+def cut(name: str) -> Markup:
+    """A name that a narrow column cuts in its middle: the last eight signs stay."""
+    if len(name) <= 2 * _TAIL:
+        return escape(name)
+    frame = Markup('<span class="cut"><span class="cut-head">{}</span><span>{}</span></span>')
+    return frame.format(name[:-_TAIL], name[-_TAIL:])

@@ -1,0 +1,36 @@
+// Amounts as people read them; show.py says the same on the server.
+const THIN = "\u202f";
+const UNITS = [[1024 * 1024, "TiB"], [1024, "GiB"], [1, "MiB"]];
+
+export const NOTHING = "–";
+
+function short(amount) {
+  return amount >= 10 || Number.isInteger(amount) ? amount.toFixed(0) : amount.toFixed(1);
+}
+
+export function percent(value) {
+  return value === null ? NOTHING : `${value.toFixed(0)}${THIN}%`;
+}
+
+export function mib(value) {
+  const [factor, unit] = UNITS.find(([size]) => value >= size) ?? UNITS[2];
+  return `${short(value / factor)} ${unit}`;
+}
+
+export function usedOf(used, total) {
+  if (used === null) return mib(total);
+  const [factor] = UNITS.find(([size]) => total >= size) ?? UNITS[2];
+  const amount = used / factor;
+  const part = amount > 0 && amount < 0.05 ? mib(used) : short(amount);
+  return `${part} of ${mib(total)}`;
+}
+
+export function share(used, total) {
+  return total ? Math.min(100, Math.round((100 * (used ?? 0)) / total)) : 0;
+}
+
+export function age(since) {
+  const minutes = Math.max(0, Math.floor((Date.now() - since) / 60000));
+  if (minutes < 60) return `${minutes} min`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`;
+}

@@ -1,0 +1,66 @@
+// The jobs drawer, its line and the pill. Percentages change in place; anything else fetches the drawer anew.
+import * as format from "./format.js";
+import { say } from "./shell.js";
+
+const QUIET_MS = 120;
+const FAILED = ["failed", "stuck"];
+const states = new Map(); // job id -> state as last heard
+let timer = null;
+
+export function start() {
+  document.addEventListener("vrabec:job", ({ detail }) => detail.forEach(apply));
+  document.addEventListener("vrabec:open-jobs", ({ detail }) => compare(detail));
+}
+
+function apply(cell) {
+  const before = states.get(cell.id);
+  states.set(cell.id, cell.state);
+  for (const element of document.querySelectorAll(`[data-job="${cell.id}"]`)) paint(element, cell);
+  if (isStale(cell)) reloadSoon();
+  if (before && !FAILED.includes(before) && FAILED.includes(cell.state)) say(`${cell.title}: ${cell.error}`);
+  if (!cell.active && document.querySelector(`[data-job="${cell.id}"][data-job-wait]`)) reloadPart(".pane");
+}
+
+// What the drawer shows and what is open now, compared once after the page was drawn.
+function compare(cells) {
+  const shown = [...document.querySelectorAll("#jobs-body [data-job]")].map((element) => element.dataset.job);
+  const open = cells.map((cell) => String(cell.id));
+  cells.forEach(apply);
+  if (shown.some((id) => !open.includes(id))) reloadSoon();
+}
+
+function isStale(cell) {
+  const row = document.getElementById(`job-${cell.id}`);
+  const wanted = (cell.active || FAILED.includes(cell.state)) && !cell.dismissed;
+  if (!row || !wanted) return Boolean(row) || wanted;
+  return row.dataset.jobState !== cell.state || Number(row.dataset.jobStep) !== cell.step;
+}
+
+function paint(element, cell) {
+  const bar = element.querySelector("[data-job-percent]");
+  if (bar) bar.value = cell.percent;
+  const number = element.querySelector("[data-job-number]");
+  if (number) number.textContent = format.percent(cell.percent);
+  const line = element.querySelector("[data-line-percent]");
+  if (line) line.textContent = format.percent(cell.percent);
+  if (element.hasAttribute("data-job-line")) {
+    const pill = document.querySelector("[data-pill-percent]");
+    if (pill) pill.textContent = format.percent(cell.percent);
+  }
+}
+
+function reloadSoon() {
+  timer ??= setTimeout(reload, QUIET_MS);
+}
+
+async function reload() {
+  const focused = document.activeElement?.closest("#jobs-body .job")?.id;
+  await htmx.ajax("GET", document.querySelector(".shell").dataset.drawer, { target: "#jobs-body", swap: "innerHTML" });
+  timer = null;
+  if (focused) (document.querySelector(`#${focused} button`) ?? document.getElementById("jobs-body")).focus();
+  if (document.querySelector("[data-jobs-page]")) reloadPart(".pane");
+}
+
+function reloadPart(selector) {
+  htmx.ajax("GET", location.href, { target: selector, select: selector, swap: "outerHTML" });
+}

@@ -1,0 +1,12 @@
+// What every page in the shell does: local times, keys and menus, and staying up to date.
+import { start as startShell } from "./shell.js";
+import { start as startTimes } from "./times.js";
+import { start as startJobs } from "./jobs.js";
+import { start as startCells } from "./cells.js";
+import { start as startLive } from "./live.js";
+
+startTimes();
+startShell();
+startCells();
+startJobs();
+startLive();

@@ -1,0 +1,210 @@
+"""The form that makes a machine: what it offers, what was typed, and the command that does the same."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, fields, replace
+
+from django.http import HttpResponse, QueryDict
+from django.urls import reverse
+
+from vrabec.frontends.web import show
+from vrabec.frontends.web.access import PageRequest, page, see_other
+from vrabec.frontends.web.forms import Problem, problems_of
+from vrabec.frontends.web.pages import render
+from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity
+from vrabec.lib.units import parse_mib
+from vrabec.models.projects import Project
+from vrabec.models.templates import Template, TemplateState
+from vrabec.services.hosts import list_networks
+from vrabec.services.permissions import may
+from vrabec.services.placement import rooms
+from vrabec.services.projects import owned_projects
+from vrabec.services.sizes import SIZE_OF, SIZES, Size
+from vrabec.services.templates import list_templates
+from vrabec.services.vms import create_vm
+from vrabec.services.wishes import VmWish
+
+CUSTOM = "custom"
+MAX_ROOMS = 5
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The form's fields as they were typed. `memory` and `disk` count for the custom size only."""
+
+    name: str = ""
+    project: str = ""
+    template: str = ""
+    size: str = ""
+    cpus: str = "2"
+    memory: str = "1 GiB"
+    disk: str = "10 GiB"
+    network: str = ""
+    address: str = ""
+    gateway: str = ""
+    ssh_keys: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class SizeCard:
+    """A size to choose; `problem` says why it cannot be had now."""
+
+    size: Size
+    problem: bool
+
+
+@dataclass(frozen=True)
+class Room:
+    """A host's memory: what is promised of the whole, and what may still be."""
+
+    name: str
+    is_online: bool
+    total: int
+    promised: int
+    free: int
+
+
+@page("vm.create", methods=("GET", "POST"))
+def new(request: PageRequest) -> HttpResponse:
+    """The form; sent, it makes the machine and shows it."""
+    projects = list(owned_projects(request.actor))
+    if not projects:
+        raise Forbidden("Only an owner of a project may make machines. Ask an administrator for a project.")
+    if request.method == "GET":
+        return _form(request, _typed(request.GET), projects)
+    typed = _typed(request.POST)
+    try:
+        job = create_vm(request.actor, wish=wish_of(typed))
+    except (Invalid, Conflict, NoCapacity) as error:
+        return _form(request, typed, projects, problems_of(error), error.status)
+    return see_other(request, reverse("vm", args=[job.vm_id]))
+
+
+def wish_of(typed: Typed) -> VmWish:
+    """What was typed, as a wish. Raises Invalid holding every amount that cannot be read."""
+    cpus, memory_mib, disk_mib = _amounts(typed)
+    return VmWish(
+        name=typed.name.strip(),
+        project=typed.project,
+        template=typed.template,
+        cpus=cpus,
+        memory_mib=memory_mib,
+        disk_mib=disk_mib,
+        network=typed.network,
+        address=typed.address.strip(),
+        gateway=typed.gateway.strip(),
+        ssh_keys=tuple(line.strip() for line in typed.ssh_keys.splitlines() if line.strip()),
+        password=typed.password,
+    )
+
+
+def command_of(typed: Typed) -> str:
+    """The command that makes the same machine; `static/js/create.js` writes it anew while one types."""
+    lines = [["vrabec", "vm", "create", typed.name or "NAME"]]
+    lines.append(["--template", typed.template, *_size_words(typed)])
+    lines.append(["--project", typed.project])
+    for option in ("network", "address", "gateway"):
+        value = getattr(typed, option)
+        lines += [[f"--{option}", value]] if value else []
+    lines += [["--ssh-key", "FILE"]] if typed.ssh_keys.strip() else []
+    lines += [["--password-stdin"]] if typed.password else []
+    return " \\\n    ".join(shlex.join(words) for words in lines)
+
+
+def _size_words(typed: Typed) -> list[str]:
+    if typed.size != CUSTOM:
+        return ["--size", typed.size]
+    amounts = (("--cpus", typed.cpus), ("--memory", typed.memory), ("--disk", typed.disk))
+    return [word for option, value in amounts for word in (option, value.replace(" ", ""))]
+
+
+def _typed(sent: QueryDict) -> Typed:
+    given = {field.name: sent.get(field.name, "") for field in fields(Typed)}
+    return Typed(**{name: value[:100_000] for name, value in given.items() if value})
+
+
+def _amounts(typed: Typed) -> tuple[int, int, int]:
+    """CPUs, memory and disk in MiB: of the size, or as typed. Raises Invalid."""
+    if typed.size in SIZE_OF:
+        size = SIZE_OF[typed.size]
+        return size.cpus, size.memory_mib, size.disk_mib
+    if typed.size != CUSTOM:
+        raise Invalid("Choose a size.", field="size")
+    wrong: list[Invalid] = []
+    found = [0, 0]
+    for index, field in enumerate(("memory", "disk")):
+        try:
+            found[index] = parse_mib(getattr(typed, field), f"{field}_mib")
+        except Invalid as error:
+            wrong.append(error)
+    cpus = typed.cpus.strip()
+    if not (cpus.isascii() and cpus.isdigit() and len(cpus) < 6):
+        wrong.append(Invalid("Write a whole number of CPUs.", field="cpus"))
+    if wrong:
+        raise Invalid(wrong[0].template, field=wrong[0].field, errors=tuple(wrong))
+    return int(cpus), found[0], found[1]
+
+
+def _form(
+    request: PageRequest,
+    typed: Typed,
+    projects: list[Project],
+    problems: dict[str, Problem] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    templates = [t for t in list_templates(request.actor) if t.state == TemplateState.READY]
+    networks = list_networks(request.actor)
+    known = _rooms()
+    typed = _with_defaults(typed, projects, templates, networks)
+    context = {
+        "typed": typed,
+        "problems": problems or {},
+        "projects": [(project.name, project.shown_name) for project in projects],
+        "templates": templates,
+        "sizes": _cards(known),
+        "networks": [(name, name) for name in networks],
+        "rooms": known[:MAX_ROOMS] if may(request.actor, "host.view") else [],
+        "more_rooms": max(0, len(known) - MAX_ROOMS),
+        "command": command_of(typed),
+        "summary": _summary(typed, templates),
+        "may_build": may(request.actor, "template.build"),
+        "chosen": SIZE_OF.get(typed.size),
+    }
+    return render(request, "vms/new.html", context, status=status)
+
+
+def _with_defaults(
+    typed: Typed, projects: list[Project], templates: list[Template], networks: list[str]
+) -> Typed:
+    """Ready means pressing one button: the first template, the smallest size, the main project."""
+    names = [project.name for project in projects]
+    network = "default" if "default" in networks else next(iter(networks), "")
+    return replace(
+        typed,
+        template=typed.template or (templates[0].name if templates else ""),
+        size=typed.size or SIZES[0].name,
+        project=typed.project or ("main" if "main" in names else names[0]),
+        network=typed.network or network,
+    )
+
+
+def _rooms() -> list[Room]:
+    """The hosts, most room first."""
+    found = [Room(r.name, r.is_online, r.memory_mib, r.promised_mib, r.free_mib) for r in rooms()]
+    return sorted(found, key=lambda room: (not room.is_online, -room.free, room.name))
+
+
+def _cards(known: list[Room]) -> list[SizeCard]:
+    most = max((room.free for room in known if room.is_online), default=0)
+    return [SizeCard(size, problem=bool(known) and size.memory_mib > most) for size in SIZES]
+
+
+def _summary(typed: Typed, templates: list[Template]) -> str:
+    """What is chosen, in one line: Debian 13, small: 1 CPU, 512 MiB, 4 GiB disk."""
+    title = next((t.title for t in templates if t.name == typed.template), typed.template)
+    size = SIZE_OF.get(typed.size)
+    if size is None:
+        return title
+    return f"{title}, {size.title.lower()}: {show.size(size.cpus, size.memory_mib, size.disk_mib)}"

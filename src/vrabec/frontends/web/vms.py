@@ -1,0 +1,214 @@
+"""Machines: the list, one machine, and what can be done to it. Making one: vm_new.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
+
+from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
+from vrabec.frontends.web.activity import lines
+from vrabec.frontends.web.drawer import MAX_ROWS
+from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.paging import Pager, page_number, paged
+from vrabec.frontends.web.rows import VmRow, vm_row
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Invalid
+from vrabec.models.hosts import HostState
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Vm
+from vrabec.services import vms
+from vrabec.services.activity import vm_activity
+from vrabec.services.cells import active_jobs, job_cell, vm_cells
+from vrabec.services.jobs import open_jobs
+from vrabec.services.lists import FILTERS, SORTS, VmQuery, list_vms
+from vrabec.services.permissions import may, require
+from vrabec.services.places import host_names
+from vrabec.services.projects import list_projects, owned_projects
+
+MAX_SEARCH = 200
+MAX_CELLS = 300
+RECENT = 6
+_MENU_ROWS = 100
+_DESCENDING = ("cpu", "memory")
+_STATE_WORDS = {
+    "crashed": gettext_noop("Crashed"),
+    "unknown": gettext_noop("Unknown"),
+    "changing": gettext_noop("Changing"),
+    "paused": gettext_noop("Paused"),
+    "running": gettext_noop("Running"),
+    "off": gettext_noop("Off"),
+}
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter: what it is called, what is chosen and what can be."""
+
+    name: str
+    title: str
+    chosen: str
+    shown: str
+    options: list[tuple[str, str]]
+
+
+@page("vm.list")
+def index(request: PageRequest) -> HttpResponse:
+    """The list; for htmx only what is below its head."""
+    query = _query(request)
+    found = list_vms(request.actor, query)
+    pager = Pager(query.page, found.total)
+    if pager.number > pager.pages:
+        query = replace(query, page=pager.pages)
+        found, pager = list_vms(request.actor, query), Pager(pager.pages, found.total)
+    hosts = may(request.actor, "host.view")
+    context = {
+        "rows": [vm_row(vm, found.jobs.get(vm.pk), with_host=hosts) for vm in found.rows],
+        "pager": pager,
+        "wanted": query,
+        "with_hosts": hosts,
+        "descending": _DESCENDING,
+        "may_create": _may_create(request.actor),
+        "chips": _chips(request.actor, query, with_hosts=hosts),
+    }
+    if is_fragment(request) and request.headers.get("HX-Target") == "list":
+        return fragment(request, "vms/part.html", context)
+    return render(request, "vms/list.html", context)
+
+
+@page("vm.view")
+def show(request: PageRequest, vm_id: int) -> HttpResponse:
+    """One machine."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    context = _about(request.actor, vm)
+    context["lines"] = lines(vm_activity(request.actor, vm=vm)[:RECENT])
+    return render(request, "vms/overview.html", context)
+
+
+@page("vm.view")
+def actions(request: PageRequest, vm_id: int) -> HttpResponse:
+    """The buttons alone, asked for when the machine's state has changed."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    return fragment(request, "vms/actions.html", _about(request.actor, vm))
+
+
+@page("vm.view")
+def activity(request: PageRequest, vm_id: int) -> HttpResponse:
+    """What happened to one machine."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    found, pager = paged(request, vm_activity(request.actor, vm=vm))
+    context = _about(request.actor, vm) | {"lines": lines(found), "pager": pager}
+    return render(request, "vms/activity.html", context)
+
+
+@page("vm.list")
+def cells(request: PageRequest) -> HttpResponse:
+    """Cells of the machines on show and of the open jobs, as the event stream would send them."""
+    asked = {int(part) for part in request.GET.get("vm", "").split(",")[:MAX_CELLS] if _is_id(part)}
+    seen = set(Vm.objects.visible_to(request.actor).filter(pk__in=asked).values_list("pk", flat=True))
+    said = {
+        "vm": [cell for _, cell in vm_cells(seen)],
+        "gone": sorted(asked - seen),
+        "job": [job_cell(job) for job in open_jobs(request.actor)[:MAX_ROWS]],
+    }
+    return JsonResponse(said)
+
+
+@page("vm.start", methods=("POST",))
+def start(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Start it."""
+    return _act(request, vm_id, vms.start_vm)
+
+
+@page("vm.shutdown", methods=("POST",))
+def shutdown(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Ask the guest to shut down."""
+    return _act(request, vm_id, vms.shutdown_vm)
+
+
+@page("vm.power_off", methods=("POST",))
+def power_off(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Pull the plug."""
+    return _act(request, vm_id, vms.power_off_vm)
+
+
+@page("vm.delete", methods=("GET", "POST"))
+def delete(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Say what is lost and ask for the name; then queue it."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.delete", vm.project_id)
+    if request.method == "GET":
+        return _ask_name(request, vm)
+    if request.POST.get("name", "").strip() != vm.name:
+        wrong = Invalid("This is not the name of the machine: %(name)s.", field="name", name=vm.name)
+        return _ask_name(request, vm, wrong)
+    vms.delete_vm(request.actor, vm=vm)
+    messages.success(request, gettext("%(name)s is being deleted.") % {"name": vm.name})
+    return see_other(request, reverse("vms"))
+
+
+def _act(request: PageRequest, vm_id: int, service: Callable[..., Job]) -> HttpResponse:
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    service(request.actor, vm=vm)
+    if is_fragment(request):
+        # The state says "Starting" and the drawer has the job; a message would say it a third time.
+        return fragment(request, "parts/flash.html", {"flashes": []})
+    return see_other(request, reverse("vm", args=[vm.pk]))
+
+
+def _ask_name(request: PageRequest, vm: Vm, wrong: Invalid | None = None) -> HttpResponse:
+    context = {"vm": vm, "typed": request.POST.get("name", ""), "wrong": wrong}
+    status = 422 if wrong else 200
+    context["load"] = getattr(vm, "load", None)
+    if is_fragment(request):
+        return fragment(request, "vms/delete_form.html", context | {"is_dialog": True}, status=status)
+    return render(request, "vms/delete.html", context | {"is_dialog": False}, status=status)
+
+
+def _about(actor: Actor, vm: Vm) -> dict[str, Any]:
+    """What header and tabs of a machine need."""
+    job = active_jobs([vm.pk]).get(vm.pk)
+    hosts = may(actor, "host.view")
+    row: VmRow = vm_row(vm, job, with_host=hosts)
+    silent = vm.host is not None and vm.host.state == HostState.UNREACHABLE
+    verbs = vms.allowed_verbs(actor, vm, busy=job is not None)
+    return {"vm": vm, "row": row, "verbs": verbs, "silent": silent, "with_hosts": hosts}
+
+
+def _query(request: HttpRequest) -> VmQuery:
+    """What the URL asks for; what it asks wrongly is left out, so that an old bookmark still opens."""
+    state, sort = request.GET.get("state", ""), request.GET.get("sort", "")
+    return VmQuery(
+        search=request.GET.get("q", "").strip()[:MAX_SEARCH],
+        state=state if state in FILTERS else "",
+        host=request.GET.get("host", "")[:MAX_SEARCH],
+        project=request.GET.get("project", "")[:MAX_SEARCH],
+        sort=sort if sort in SORTS else "state",
+        page=page_number(request),
+    )
+
+
+def _chips(actor: Actor, query: VmQuery, *, with_hosts: bool) -> list[Chip]:
+    states = [(key, gettext(word)) for key, word in _STATE_WORDS.items()]
+    words = dict(states)
+    chips = [Chip("state", gettext("State"), query.state, words.get(query.state, ""), states)]
+    if with_hosts:
+        names = [(name, name) for name in host_names(actor)[:_MENU_ROWS]]
+        chips.append(Chip("host", gettext("Host"), query.host, query.host, names))
+    projects = [(project.name, project.shown_name) for project in list_projects(actor)[:_MENU_ROWS]]
+    shown = dict(projects).get(query.project, query.project)
+    chips.append(Chip("project", gettext("Project"), query.project, shown, projects))
+    return chips
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _may_create(actor: Actor) -> bool:
+    return actor.is_administrator or owned_projects(actor).exists()

@@ -1,0 +1,5 @@
+"""`python -m vrabec_client` is the vrabec command."""
+
+from vrabec_client.cli import main
+
+main()

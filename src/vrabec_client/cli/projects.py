@@ -1,0 +1,58 @@
+"""vrabec project and vrabec activity: what machines belong to, and the record of what was done."""
+
+from __future__ import annotations
+
+import click
+
+from vrabec_client.cli.app import App, Command, Group, pass_app
+from vrabec_client.cli.output import Column, plain, table, when
+from vrabec_client.cli.words import page_options, pages
+
+_COLUMNS: tuple[Column, ...] = (
+    ("NAME", lambda project: project["name"]),
+    ("TITLE", lambda project: project["title"]),
+    ("MADE", lambda project: when(project["created_at"])),
+)
+_LINES: tuple[Column, ...] = (
+    ("AT", lambda line: when(line["at"])),
+    ("WHO", lambda line: line["actor"]),
+    ("FROM", lambda line: line["address"]),
+    ("ACTION", lambda line: line["action"]),
+    ("WHAT", lambda line: line["subject"]),
+    ("JOB", lambda line: line["job_id"]),
+)
+
+
+@click.group(cls=Group)
+def project() -> None:
+    """What machines belong to."""
+
+
+@project.command("list")
+@pass_app
+def list_(app: App) -> None:
+    """List projects."""
+    found = app.client.list_projects()
+    app.show(found, lambda: table(_COLUMNS, found))
+    if not found:
+        app.say("There are no projects that you may see.")
+
+
+@project.command()
+@click.argument("name")
+@click.option("--title", default="", help="What people call it.")
+@pass_app
+def create(app: App, name: str, title: str) -> None:
+    """Make a project. For administrators."""
+    made = app.client.create_project(name, title=title)
+    app.show(made, lambda: plain(f"Project {made['name']} is made."))
+
+
+@click.command(cls=Command)
+@page_options
+@pass_app
+def activity(app: App, page: int, per_page: int) -> None:
+    """Print the record of what was done, newest first."""
+    found = app.client.list_activity(page=page, per_page=per_page)
+    app.show(found, lambda: table(_LINES, found["items"]))
+    pages(app, "lines", found)

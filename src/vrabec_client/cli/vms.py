@@ -1,0 +1,234 @@
+"""vrabec vm: machines and their verbs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, BinaryIO
+
+import click
+
+from vrabec_client import schemas
+from vrabec_client.cli.amounts import SIZES, amount, show_mib
+from vrabec_client.cli.app import App, Group, pass_app
+from vrabec_client.cli.completion import vm_names
+from vrabec_client.cli.output import Column, details, plain, table, when
+from vrabec_client.cli.progress import follow, follow_vm, job_line, timeout_option, wait_option
+from vrabec_client.cli.words import one_line, page_options, pages
+from vrabec_client.errors import VrabecError
+
+_MOST_KEY_BYTES = 64 * 1024
+READY_SECONDS = 300.0
+STATES = ["crashed", "unknown", "changing", "paused", "running", "off"]
+_COLUMNS: tuple[Column, ...] = (
+    ("ID", lambda vm: vm["id"]),
+    ("NAME", lambda vm: vm["name"]),
+    ("PROJECT", lambda vm: vm["project"]),
+    ("STATE", lambda vm: vm["label"]),
+    ("ADDRESS", lambda vm: vm["address"]),
+    ("CPUS", lambda vm: vm["cpus"]),
+    ("MEMORY", lambda vm: show_mib(vm["memory_mib"])),
+    ("CPU", lambda vm: "" if vm["cpu_percent"] is None else f"{vm['cpu_percent']:.0f} %"),
+    ("HOST", lambda vm: vm["host"]),
+)
+vm_argument = click.argument("name", metavar="NAME|ID", shell_complete=vm_names)
+
+
+@click.group(cls=Group)
+def vm() -> None:
+    """Machines. NAME is web-1, or main/web-1 (project/name), or the machine's id."""
+
+
+@vm.command("list")
+@click.option("--search", default="", help="A part of the name, the beginning of an address, or a project.")
+@click.option("--state", type=click.Choice(STATES), help="Only machines in this state.")
+@page_options
+@pass_app
+def list_(app: App, search: str, state: str | None, page: int, per_page: int) -> None:
+    """List machines, those that need somebody first."""
+    found = app.client.list_vms(search=search, state=state or "", page=page, per_page=per_page)
+    app.show(found, lambda: table(_COLUMNS, found["items"]))
+    pages(app, "machines", found)
+
+
+@vm.command()
+@vm_argument
+@pass_app
+def show(app: App, name: str) -> None:
+    """Show one machine."""
+    found = app.client.find_vm(name)
+    app.show(found, lambda: details(_details(found)))
+
+
+def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
+    state = f"{vm['label']} since {when(vm['since'])}" + (", ready" if vm["ready"] else "")
+    used = "" if vm["memory_used_mib"] is None else f", {show_mib(vm['memory_used_mib'])} used"
+    return [
+        ("Name", vm["name"]),
+        ("Id", vm["id"]),
+        ("UUID", vm["uuid"]),
+        ("Project", vm["project"]),
+        ("State", state),
+        ("Job", vm["job"]),
+        ("Address", vm["address"]),
+        ("Network", vm["network"]),
+        ("MAC", vm["mac"]),
+        ("CPUs", vm["cpus"]),
+        ("Load", "" if vm["cpu_percent"] is None else f"{vm['cpu_percent']:.0f} %"),
+        ("Memory", show_mib(vm["memory_mib"]) + used),
+        ("Disk", show_mib(vm["disk_mib"])),
+        ("Template", vm["template"]),
+        ("Host", vm["host"]),
+        ("Managed", "" if vm["managed"] else "no: found on its host"),
+        ("Made", when(vm["created_at"])),
+    ]
+
+
+@vm.command()
+@click.argument("name")
+@click.option("--template", default="tiny", show_default=True, help="What to clone.")
+@click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="A size.")
+@click.option("--cpus", type=click.IntRange(min=1), help="Virtual CPUs, instead of the size's.")
+@click.option(
+    "--memory",
+    "memory_mib",
+    callback=amount,
+    metavar="AMOUNT",
+    help="Memory, instead of the size's: 512MiB, 2G.",
+)
+@click.option(
+    "--disk", "disk_mib", callback=amount, metavar="AMOUNT", help="Disk, instead of the size's: 4G."
+)
+@click.option("--project", default="main", show_default=True, help="The project it belongs to.")
+@click.option("--network", default="", help="A network; the default one without it.")
+@click.option("--address", default="", metavar="CIDR", help="A fixed address: 10.0.0.5/24; else DHCP.")
+@click.option("--gateway", default="", help="The gateway that goes with --address.")
+@click.option("--ssh-key", multiple=True, type=click.File("rb"), help="A file of public keys. Repeatable.")
+@click.option("--password-stdin", is_flag=True, help="Read the guest's password from standard input.")
+@click.option("--run", multiple=True, metavar="COMMAND", help="Run in the guest at first boot. Repeatable.")
+@wait_option
+@timeout_option
+@pass_app
+def create(app: App, /, name: str, wait: bool, timeout: float | None, **given: Any) -> None:
+    """Clone a machine from a template and start it; --wait: until its guest is ready."""
+    _after(app, app.client.create_vm(name, **_wish(given)), wait=wait, timeout=timeout, ready=True)
+
+
+def _wish(given: dict[str, Any]) -> schemas.VmWish:
+    size = SIZES[given["size"]]
+    return {
+        "template": given["template"],
+        "project": given["project"],
+        "cpus": given["cpus"] or size.cpus,
+        "memory_mib": size.memory_mib if given["memory_mib"] is None else given["memory_mib"],
+        "disk_mib": size.disk_mib if given["disk_mib"] is None else given["disk_mib"],
+        "network": given["network"],
+        "address": given["address"],
+        "gateway": given["gateway"],
+        "ssh_keys": [key for file in given["ssh_key"] for key in _keys(file)],
+        "password": one_line("the password") if given["password_stdin"] else "",
+        "run": list(given["run"]),
+    }
+
+
+def _keys(file: BinaryIO) -> list[str]:
+    content = file.read(_MOST_KEY_BYTES + 1)
+    if b"PRIVATE KEY" in content:
+        raise click.UsageError(f"{plain(file.name)} is a private key; nothing was sent. Give its .pub file.")
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError:
+        lines = []
+    keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not keys or len(content) > _MOST_KEY_BYTES:
+        raise click.UsageError(f"{plain(file.name)} is not a file of public keys.")
+    return keys
+
+
+@vm.command()
+@vm_argument
+@wait_option
+@timeout_option
+@pass_app
+def start(app: App, name: str, wait: bool, timeout: float | None) -> None:
+    """Start a machine that is off; --wait: until its guest is ready."""
+    _after(app, app.client.start_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout, ready=True)
+
+
+@vm.command()
+@vm_argument
+@wait_option
+@timeout_option
+@pass_app
+def shutdown(app: App, name: str, wait: bool, timeout: float | None) -> None:
+    """Ask the guest to shut down."""
+    _after(app, app.client.shutdown_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
+
+
+@vm.command("power-off")
+@vm_argument
+@wait_option
+@timeout_option
+@pass_app
+def power_off(app: App, name: str, wait: bool, timeout: float | None) -> None:
+    """Pull the plug; what the guest has not written is lost."""
+    _after(app, app.client.power_off_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
+
+
+@vm.command()
+@vm_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@wait_option
+@timeout_option
+@pass_app
+def delete(app: App, name: str, yes: bool, wait: bool, timeout: float | None) -> None:
+    """Delete a machine and its disks, for good. Asks for its name, or needs --yes."""
+    found = app.client.find_vm(name)
+    if not yes:
+        _confirm(found)
+    _after(app, app.client.delete_vm(found["id"]), wait=wait, timeout=timeout)
+
+
+def _confirm(found: schemas.Vm) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("Deleting cannot be undone: give --yes where nobody can be asked.")
+    where = f" in project {found['project']}" if found["project"] else ""
+    click.echo(plain(f"This deletes {found['name']}{where} with its disks, for good."), err=True)
+    if click.prompt("Type its name to go on", err=True).strip() != found["name"]:
+        raise VrabecError("This is not its name; nothing was deleted.")
+
+
+@vm.command()
+@vm_argument
+@click.option("--ready", is_flag=True, help="Until its guest has answered.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=READY_SECONDS, show_default=True,
+              metavar="SECONDS", help="Wait no longer than this.")  # fmt: skip
+@pass_app
+def wait(app: App, name: str, ready: bool, timeout: float) -> None:
+    """Wait until a machine is ready."""
+    if not ready:
+        raise click.UsageError("Say what to wait for: --ready.")
+    found = follow_vm(app, app.client.find_vm(name)["id"], agent=True, timeout=timeout)
+    app.show(found, lambda: plain(f"{found['name']} is ready at {found['address'] or 'no address'}."))
+
+
+def _after(
+    app: App, queued: schemas.VmJob, *, wait: bool, timeout: float | None, ready: bool = False
+) -> None:
+    """Print what a verb queued; with `wait`, once it is done and, with `ready`, the guest is up."""
+    begun = time.monotonic()
+    wait = wait or timeout is not None
+    job, said = queued["job"], ""
+    if wait:
+        job = follow(app, job, timeout)
+        said = f"{job['title']}: done, after {time.monotonic() - begun:.1f} s."
+    if wait and ready:
+        left = READY_SECONDS if timeout is None else max(0.0, begun + timeout - time.monotonic())
+        vm = follow_vm(app, queued["vm"], agent=False, timeout=left)
+        said = _up(vm, time.monotonic() - begun)
+    app.show({"job": job, "vm": queued["vm"]}, lambda: plain(said or job_line(job)))
+
+
+def _up(vm: schemas.Vm, seconds: float) -> str:
+    where = f" at {vm['address']}" if vm["address"] else ""
+    return f"{vm['name']} is {'ready' if vm['ready'] else 'running'}{where}, after {seconds:.1f} s."

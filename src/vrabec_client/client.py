@@ -1,0 +1,309 @@
+"""The SDK: one method for every operation of the REST interface, named as it is there."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar, Unpack, cast
+
+from vrabec_client import schemas
+from vrabec_client.errors import Ambiguous, JobFailed, NotFound, TimedOut, Unavailable, WrongState
+from vrabec_client.transport import Transport, fingerprint_of, parse_address
+
+FIRST_LOOK_SECONDS = 0.2
+LAST_LOOK_SECONDS = 1.0
+OUTAGE_SECONDS = 60.0
+"""A wait bears a controller that restarts for this long."""
+ENDED = ("done", "failed", "cancelled", "stuck")
+"""States in which a job has ended."""
+_MOST_A_PAGE = 500
+T = TypeVar("T")
+
+
+class Client:
+    """A controller, spoken to with a token. Not for several threads at once.
+
+    Certificates that the system's CAs vouch for are taken. For others give `fingerprint` (SHA-256) or
+    `certificate_pem`: then that certificate is taken and no other, whatever names are in it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        certificate_pem: str = "",
+        fingerprint: str = "",
+        timeout: float = 30.0,
+    ) -> None:
+        if certificate_pem:
+            fingerprint = fingerprint_of(ssl.PEM_cert_to_DER_cert(certificate_pem))
+        self._http = Transport(parse_address(url), token=token, fingerprint=fingerprint, timeout=timeout)
+
+    @property
+    def url(self) -> str:
+        """Where the controller is."""
+        return self._http.address.url
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    # account
+
+    def about(self) -> schemas.About:
+        """Name and version of what answers; needs no token."""
+        return cast("schemas.About", self._get("/"))
+
+    def me(self) -> schemas.Me:
+        """Who the token stands for."""
+        return cast("schemas.Me", self._get("/me"))
+
+    def login(self, username: str, password: str, *, client: str = "vrabec command") -> schemas.NewToken:
+        """A token of 90 days for a name and password. Raises Unauthenticated, TooMany, Forbidden."""
+        given = {"username": username, "password": password, "client": client}
+        return cast("schemas.NewToken", self._post("/login", given))
+
+    def list_tokens(self) -> list[schemas.Token]:
+        """Your live tokens."""
+        return cast("list[schemas.Token]", self._get("/tokens"))
+
+    def create_token(self, name: str, *, days: int = 90) -> schemas.NewToken:
+        """Make a token of your own; its secret is said this once. Raises Invalid."""
+        return cast("schemas.NewToken", self._post("/tokens", {"name": name, "days": days}))
+
+    def revoke_token(self, token_id: int) -> None:
+        """End one of your tokens. Raises NotFound."""
+        self._delete(f"/tokens/{token_id:d}")
+
+    # machines
+
+    def list_vms(
+        self, *, search: str = "", state: str = "", page: int = 1, per_page: int = 50
+    ) -> schemas.VmPage:
+        """One page of machines. `search` finds parts of names, beginnings of addresses and projects."""
+        query = {"search": search, "state": state, "page": page, "per_page": per_page}
+        return cast("schemas.VmPage", self._get("/vms", query))
+
+    def get_vm(self, vm_id: int) -> schemas.Vm:
+        """One machine. Raises NotFound."""
+        return cast("schemas.Vm", self._get(f"/vms/{vm_id:d}"))
+
+    def create_vm(self, name: str, **wish: Unpack[schemas.VmWish]) -> schemas.VmJob:
+        """Clone a machine from a template and start it. Raises Invalid, Conflict, NoCapacity, Forbidden."""
+        return cast("schemas.VmJob", self._post("/vms", {"name": name, **wish}))
+
+    def start_vm(self, vm_id: int) -> schemas.VmJob:
+        """Start a machine that is off. Raises WrongState, NoCapacity, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/start"))
+
+    def shutdown_vm(self, vm_id: int) -> schemas.VmJob:
+        """Ask the guest to shut down. Raises WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/shutdown"))
+
+    def power_off_vm(self, vm_id: int) -> schemas.VmJob:
+        """Pull the plug; unwritten data is lost. Raises WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/power-off"))
+
+    def delete_vm(self, vm_id: int) -> schemas.VmJob:
+        """Delete a machine and its disks, for good. Raises WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._delete(f"/vms/{vm_id:d}"))
+
+    def find_vm(self, name: str) -> schemas.Vm:
+        """The machine called `name`: "42" (its id), "web-1" or "main/web-1". Raises NotFound, Ambiguous."""
+        if _is_id(name):
+            return self.get_vm(int(name))
+        project, _, bare = name.rpartition("/")
+        found = [vm for vm in self._named(bare) if not project or vm["project"] == project]
+        if not found:
+            raise NotFound(f"There is no machine named {name}.", field="name")
+        if len(found) > 1:
+            ways = ", ".join(sorted(_way_to_name(vm, found) for vm in found))
+            raise Ambiguous(f"Several machines are named {name}; say which: {ways}.", field="name")
+        return found[0]
+
+    def _named(self, name: str) -> Iterator[schemas.Vm]:
+        # The interface searches for parts of names, so the whole name is looked for here.
+        page, seen, total = 1, 0, 1
+        while seen < total and name:
+            found = self.list_vms(search=name[:200], page=page, per_page=_MOST_A_PAGE)
+            yield from (vm for vm in found["items"] if vm["name"] == name)
+            page, seen, total = page + 1, seen + _MOST_A_PAGE, found["total"]
+
+    def wait_until_ready(
+        self,
+        vm_id: int,
+        *,
+        timeout: float | None = None,
+        agent: bool = True,
+        watch: Callable[[schemas.Vm], None] | None = None,
+    ) -> schemas.Vm:
+        """The machine once its guest has answered. Raises TimedOut, WrongState when it stopped instead.
+
+        With `agent` False a machine that runs and that the controller expects no answer of will do.
+        """
+        for vm in self._looks(lambda: self.get_vm(vm_id), timeout):
+            if watch:
+                watch(vm)
+            # Changing without a job: it boots, and the controller expects its guest to answer.
+            agent = agent or (vm["state"] == "changing" and vm["job"] is None)
+            if vm["ready"] or (not agent and vm["state"] == "running"):
+                return vm
+            _refuse_stopped(vm)
+        raise TimedOut(f"{vm['name']} was not ready within {timeout:g} s.", field="timeout")
+
+    # jobs
+
+    def list_jobs(self, *, active: bool = False, page: int = 1, per_page: int = 50) -> schemas.JobPage:
+        """One page of jobs, newest first; `active`: what runs, and failed ones nobody has dismissed."""
+        query = {"active": str(active).lower(), "page": page, "per_page": per_page}
+        return cast("schemas.JobPage", self._get("/jobs", query))
+
+    def get_job(self, job_id: int) -> schemas.Job:
+        """One job. Raises NotFound."""
+        return cast("schemas.Job", self._get(f"/jobs/{job_id:d}"))
+
+    def get_job_log(self, job_id: int) -> list[schemas.Line]:
+        """The job's log, oldest line first. Raises NotFound."""
+        return cast("list[schemas.Line]", self._get(f"/jobs/{job_id:d}/log"))
+
+    def cancel_job(self, job_id: int) -> schemas.Job:
+        """Stop a job and undo what it did. Raises WrongState when it is too late, Forbidden."""
+        return cast("schemas.Job", self._post(f"/jobs/{job_id:d}/cancel"))
+
+    def retry_job(self, job_id: int) -> schemas.Job:
+        """Do a failed job again, as a new one; a stuck one goes on. Raises WrongState, Conflict."""
+        return cast("schemas.Job", self._post(f"/jobs/{job_id:d}/retry"))
+
+    def dismiss_job(self, job_id: int) -> None:
+        """Take a failed job out of the list of active ones. Raises WrongState while it runs."""
+        self._post(f"/jobs/{job_id:d}/dismiss")
+
+    def wait_for_job(
+        self,
+        job_id: int,
+        *,
+        timeout: float | None = None,
+        watch: Callable[[schemas.Job], None] | None = None,
+    ) -> schemas.Job:
+        """The job once it is done; `watch` sees it at every look. Raises JobFailed, TimedOut."""
+        for job in self._looks(lambda: self.get_job(job_id), timeout):
+            if watch:
+                watch(job)
+            if job["state"] == "done":
+                return job
+            if job["state"] in ENDED:
+                raise _failed(job)
+        raise TimedOut(f"{job['title']}: not done within {timeout:g} s; it goes on.", job=job_id)
+
+    # templates, hosts, networks, projects, the record
+
+    def list_templates(self) -> list[schemas.Template]:
+        """All templates."""
+        return cast("list[schemas.Template]", self._get("/templates"))
+
+    def build_template(self, builder: str) -> schemas.Job:
+        """Build a template on the controller, or build it anew. Raises Invalid, Conflict, Forbidden."""
+        return cast("schemas.Job", self._post("/templates", {"builder": builder}))
+
+    def list_hosts(self) -> list[schemas.Host]:
+        """All hosts. Raises Forbidden."""
+        return cast("list[schemas.Host]", self._get("/hosts"))
+
+    def get_host(self, host_id: int) -> schemas.Host:
+        """One host. Raises NotFound, Forbidden."""
+        return cast("schemas.Host", self._get(f"/hosts/{host_id:d}"))
+
+    def add_host(self, name: str, uri: str) -> schemas.Job:
+        """Add a host by its libvirt URI; the job looks at it. Raises Invalid, Conflict, Forbidden."""
+        return cast("schemas.Job", self._post("/hosts", {"name": name, "uri": uri}))
+
+    def remove_host(self, host_id: int) -> None:
+        """Forget a host; everything on it goes on running. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/hosts/{host_id:d}")
+
+    def find_host(self, name: str) -> schemas.Host:
+        """The host of this name or id. Raises NotFound, Forbidden."""
+        if _is_id(name):
+            return self.get_host(int(name))
+        for host in self.list_hosts():
+            if host["name"] == name:
+                return host
+        raise NotFound(f"There is no host named {name}.", field="name")
+
+    def list_networks(self) -> list[str]:
+        """Networks that machines can be put on."""
+        return cast("list[str]", self._get("/networks"))
+
+    def list_projects(self) -> list[schemas.Project]:
+        """Projects you may see."""
+        return cast("list[schemas.Project]", self._get("/projects"))
+
+    def create_project(self, name: str, *, title: str = "") -> schemas.Project:
+        """Make a project. Raises Invalid, Conflict, Forbidden."""
+        return cast("schemas.Project", self._post("/projects", {"name": name, "title": title}))
+
+    def list_activity(self, *, page: int = 1, per_page: int = 50) -> schemas.ActivityPage:
+        """One page of the record, newest first."""
+        return cast("schemas.ActivityPage", self._get("/activity", {"page": page, "per_page": per_page}))
+
+    def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        return self._http.request("GET", path, query=query)
+
+    def _post(self, path: str, body: Any = None) -> Any:
+        return self._http.request("POST", path, body=body)
+
+    def _delete(self, path: str) -> Any:
+        return self._http.request("DELETE", path)
+
+    def _looks(self, ask: Callable[[], T], timeout: float | None) -> Iterator[T]:
+        """What `ask` gives now and again, at growing distances, until `timeout` seconds have passed."""
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        distance = FIRST_LOOK_SECONDS
+        while True:
+            yield self._patiently(ask, end)
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(distance, left))
+            distance = min(distance * 1.3, LAST_LOOK_SECONDS)
+
+    def _patiently(self, ask: Callable[[], T], end: float) -> T:
+        """What `ask` gives, through an outage as short as a controller's restart. Raises Unavailable."""
+        end = min(end, time.monotonic() + OUTAGE_SECONDS)
+        while True:
+            try:
+                return ask()
+            except Unavailable:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(LAST_LOOK_SECONDS)
+
+
+def _is_id(name: str) -> bool:
+    # Names that people give begin with a letter.
+    return name.isascii() and name.isdigit() and len(name) <= 18
+
+
+def _way_to_name(vm: schemas.Vm, found: list[schemas.Vm]) -> str:
+    alike = [other for other in found if other["project"] == vm["project"]]
+    return f"{vm['project']}/{vm['name']}" if vm["project"] and len(alike) == 1 else f"{vm['id']} (its id)"
+
+
+def _refuse_stopped(vm: schemas.Vm) -> None:
+    is_off = vm["state"] == "off" and vm["wished"] != "on"
+    if vm["job"] is None and (is_off or vm["state"] == "crashed"):
+        raise WrongState(f"{vm['name']} will not become ready: it is {vm['label'].lower()}.", field="state")
+
+
+def _failed(job: schemas.Job) -> JobFailed:
+    how = {"cancelled": "was cancelled", "stuck": "is stuck and needs a person"}.get(job["state"], "failed")
+    why = f": {job['error']}" if job["error"] else "."
+    return JobFailed(f"{job['title']} {how}{why}", raw=job["raw"], job=job["id"])

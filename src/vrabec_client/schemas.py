@@ -1,0 +1,217 @@
+"""What the REST interface takes and gives, as typed dictionaries; sizes in MiB, times as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class About(TypedDict):
+    """What answers."""
+
+    name: str
+    version: str
+    api: str
+
+
+class Me(TypedDict):
+    """Who the token stands for."""
+
+    id: int
+    name: str
+    administrator: bool
+
+
+class Token(TypedDict):
+    """An API token, without its secret."""
+
+    id: int
+    name: str
+    created_at: str
+    expires_at: str
+    used_at: str | None
+
+
+class NewToken(Token):
+    """A token just made; `secret` is said this once."""
+
+    secret: str
+
+
+class VmWish(TypedDict, total=False):
+    """What to ask of a new machine beside its name; what is left out takes the controller's default."""
+
+    project: str
+    template: str
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+    network: str
+    address: str
+    gateway: str
+    ssh_keys: list[str]
+    password: str
+    run: list[str]
+
+
+class Vm(TypedDict):
+    """A machine as last seen. `host` is given to administrators only."""
+
+    id: int
+    name: str
+    uuid: str
+    project: str | None
+    host: str | None
+    template: str | None
+    state: str
+    label: str
+    ready: bool
+    wished: str
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+    network: str
+    mac: str
+    address: str
+    cpu_percent: float | None
+    memory_used_mib: int | None
+    managed: bool
+    job: int | None
+    since: str
+    created_at: str
+
+
+class Step(TypedDict):
+    """One step of a job."""
+
+    title: str
+    begun: str | None
+    ended: str | None
+
+
+class Job(TypedDict):
+    """What is done to a host, step by step.
+
+    `state`: queued, running, undoing; or as it ended: done, failed, cancelled, stuck.
+    """
+
+    id: int
+    kind: str
+    title: str
+    state: str
+    percent: int
+    vm: int | None
+    host: int | None
+    template: int | None
+    created_by: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    steps: list[Step]
+    can_cancel: bool
+    error_code: str
+    error: str
+    raw: str
+
+
+class VmJob(TypedDict):
+    """The job that a verb queued, and its machine's id."""
+
+    job: Job
+    vm: int
+
+
+class Line(TypedDict):
+    """One line of a job's log."""
+
+    at: str
+    step: str
+    message: str
+
+
+class Template(TypedDict):
+    """What machines are cloned from."""
+
+    id: int
+    name: str
+    title: str
+    description: str
+    state: str
+    size_bytes: int
+    disk_mib: int
+    memory_mib: int
+    sha256: str
+    built_at: str | None
+
+
+class Host(TypedDict):
+    """A host as last seen."""
+
+    id: int
+    name: str
+    uri: str
+    state: str
+    state_since: str
+    reason: str
+    hostname: str
+    arch: str
+    cpus: int
+    memory_mib: int
+    promised_mib: int
+    vm_count: int
+    libvirt_version: str
+    hypervisor_version: str
+    domain_type: str
+    networks: list[str]
+    pool_free_mib: int
+    pool_total_mib: int
+
+
+class Project(TypedDict):
+    """What machines belong to."""
+
+    id: int
+    name: str
+    title: str
+    created_at: str
+
+
+class Activity(TypedDict):
+    """One line of the record."""
+
+    id: int
+    at: str
+    actor: str
+    address: str
+    action: str
+    kind: str
+    subject_id: int | None
+    subject: str
+    job_id: int | None
+    detail: dict[str, Any]
+
+
+class VmPage(TypedDict):
+    """One page of machines, and how many match in all."""
+
+    items: list[Vm]
+    total: int
+    page: int
+    per_page: int
+
+
+class JobPage(TypedDict):
+    """One page of jobs, newest first."""
+
+    items: list[Job]
+    total: int
+    page: int
+    per_page: int
+
+
+class ActivityPage(TypedDict):
+    """One page of the record, newest first."""
+
+    items: list[Activity]
+    total: int
+    page: int
+    per_page: int
