@@ -1,0 +1,137 @@
+"""The `vrabecd` command: what the person who runs Vrabec uses."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import secrets
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from vrabec.config.files import Config, config_path, read_config
+from vrabec.config.supervisor import Supervisor, module
+from vrabec.lib.errors import VrabecError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def vrabecd() -> None:
+    """Run and care for a Vrabec controller. Settings: /etc/vrabec/vrabec.toml, or $VRABEC_CONFIG.
+
+    Run by root, it goes on as the user whose data directory this is.
+    """
+
+
+@vrabecd.command()
+def serve() -> None:
+    """Run the controller until it is told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    config = _config()
+    if not config.certificate_path.exists():
+        raise click.ClickException("There is no certificate yet. Run: vrabecd migrate")
+    os.umask(0o077)
+    os.makedirs(config.run_dir, exist_ok=True)
+    sys.exit(Supervisor({"web": module("vrabec.config.web"), "engine": module("vrabec.config.engine")}).run())
+
+
+@vrabecd.command()
+def migrate() -> None:
+    """Prepare directories, keys and the database; safe to run again, and needed after an upgrade."""
+    from vrabec.config.tls import ensure_certificate, fingerprint
+
+    os.umask(0o077)
+    config = _config()
+    for directory in (config.data_dir, config.run_dir, f"{config.data_dir}/templates"):
+        os.makedirs(directory, exist_ok=True)
+    ensure_certificate(config.certificate_path, config.certificate_key_path)
+    _ensure_key(config)
+    _django()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("collectstatic", verbosity=0, interactive=False)
+    click.echo(f"The database is ready. Certificate SHA-256: {fingerprint(config.certificate_path)}")
+
+
+@vrabecd.command("create-admin")
+@click.argument("username", default="admin")
+@click.option("--url", default="", help="The controller's URL as people reach it.")
+def create_admin(username: str, url: str) -> None:
+    """Create an administrator, or help one back in: prints a link that works once within an hour."""
+    config = _config()
+    _django()
+    from vrabec.services.people import create_administrator, make_sign_in_link
+
+    base = url.rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
+    click.echo(f"{base}/sign-in/link/{make_sign_in_link(create_administrator(username))}")
+
+
+@vrabecd.command()
+def doctor() -> None:
+    """Look at everything, say what to do; exits with 1 when something is broken."""
+    from vrabec.config.doctor import Grade, examine
+
+    with suppress(VrabecError, OSError):  # what keeps Django from starting is what it will say
+        _config()
+        _django()
+    grades = []
+    for found in examine():
+        grades.append(found.grade)
+        click.echo(f"{found.grade:<5} {found.name:<12} {found.text}")
+    broken, soon = grades.count(Grade.FAIL), grades.count(Grade.WARN)
+    click.echo(f"\n{broken} to repair." if broken else "\nNothing is broken." if soon else "\nAll is well.")
+    sys.exit(1 if broken else 0)
+
+
+def _config() -> Config:
+    """The settings, as the user who may write the data."""
+    config = read_config(config_path())
+    _become_owner(config.data_dir)
+    return config
+
+
+def _become_owner(data_dir: str) -> None:
+    """Go on as the user whose data this is: a file that root makes there would lock the service out."""
+    if os.geteuid() != 0 or not os.path.isdir(data_dir):
+        return
+    owner = os.stat(data_dir).st_uid
+    if owner == 0:
+        return
+    person = pwd.getpwuid(owner)
+    os.initgroups(person.pw_name, person.pw_gid)
+    os.setgid(person.pw_gid)
+    os.setuid(person.pw_uid)
+    os.environ["HOME"] = person.pw_dir
+
+
+def _ensure_key(config: Config) -> None:
+    from vrabec.config.tls import write_secret
+
+    path = Path(config.data_dir) / "secret.key"
+    if not path.exists():
+        write_secret(path, secrets.token_urlsafe(64).encode())
+
+
+def _django() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vrabec.config.settings")
+    import django
+
+    django.setup()
+
+
+def main() -> None:
+    """Run the command; errors raised on purpose are one sentence, not a traceback."""
+    try:
+        vrabecd.main(standalone_mode=False)
+    except VrabecError as error:
+        click.echo(f"vrabecd: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)

@@ -1,0 +1,123 @@
+"""The configuration file: which settings exist, their defaults, and sentences for what is wrong in it.
+
+A TOML file named by VRABEC_CONFIG (default /etc/vrabec/vrabec.toml); docs/reference/settings.md lists it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from vrabec.lib.errors import Invalid
+
+DEFAULT_PATH = Path("/etc/vrabec/vrabec.toml")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting, with its default."""
+
+    data_dir: str = "/var/lib/vrabec"
+    """Database, templates, keys."""
+    run_dir: str = "/run/vrabec"
+    """Sockets between the processes."""
+    database: str = ""
+    """"" for SQLite in data_dir, or postgresql://user:password@host/name."""
+    listen: str = "0.0.0.0"  # noqa: S104 - one port for the whole site is what the product is
+    """The address to listen on."""
+    port: int = 8443
+    """The port to listen on."""
+    certificate: str = ""
+    """PEM file; "" for data_dir/tls/certificate.pem."""
+    certificate_key: str = ""
+    """PEM file; "" for data_dir/tls/key.pem."""
+    names: tuple[str, ...] = ("*",)
+    """Host names by which browsers may call this controller."""
+    images_dir: str = "/var/lib/libvirt/images/vrabec"
+    """Where, on every host, the pool of our volumes lies."""
+    job_threads: int = 8
+    """Jobs that run at once."""
+
+    @property
+    def certificate_path(self) -> Path:
+        """The certificate's file."""
+        return Path(self.certificate or f"{self.data_dir}/tls/certificate.pem")
+
+    @property
+    def certificate_key_path(self) -> Path:
+        """The certificate's private key."""
+        return Path(self.certificate_key or f"{self.data_dir}/tls/key.pem")
+
+
+def config_path() -> Path:
+    """The file in use."""
+    return Path(os.environ.get("VRABEC_CONFIG", DEFAULT_PATH))
+
+
+def read_config(path: Path) -> Config:
+    """The settings in `path`; a file that is not there means the defaults. Raises Invalid."""
+    try:
+        found = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        found = {}
+    except OSError as error:
+        raise Invalid(
+            "%(path)s cannot be read (%(why)s): use sudo.", path=str(path), why=error.strerror
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid("%(path)s is not valid TOML: %(why)s.", path=str(path), why=str(error)) from error
+    known = {field.name: type(field.default) for field in fields(Config)}
+    for name, value in found.items():
+        _check(path, name, value, known)
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return Config(**values)
+
+
+def _check(path: Path, name: str, value: object, known: dict[str, type]) -> None:
+    if name not in known:
+        raise Invalid("%(path)s: there is no setting %(name)s.", path=str(path), name=name, field=name)
+    wanted = list if known[name] is tuple else known[name]
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise Invalid(
+            "%(path)s: %(name)s must be a %(type)s.",
+            path=str(path),
+            name=name,
+            type={str: "text", int: "whole number", list: "list of texts"}[wanted],
+            field=name,
+        )
+
+
+def database_settings(config: Config) -> dict[str, object]:
+    """Django's DATABASES entry for `config.database`. Raises Invalid for a URL we do not know."""
+    if not config.database:
+        return _sqlite(f"{config.data_dir}/vrabec.sqlite3")
+    url = urlsplit(config.database)
+    if url.scheme == "sqlite":
+        return _sqlite(url.path)
+    if url.scheme not in ("postgresql", "postgres"):
+        raise Invalid("database must begin with postgresql:// or sqlite:///.", field="database")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.path.lstrip("/"),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": unquote(url.hostname or ""),
+        "PORT": str(url.port or ""),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _sqlite(name: str) -> dict[str, object]:
+    # IMMEDIATE: without it concurrent writers fail at once with "database is locked" instead of waiting.
+    pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": name,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": pragmas},
+    }

@@ -1,0 +1,121 @@
+"""Entry point of the web process: pages, REST and the event stream on one TLS port."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from vrabec.config.supervisor import die_with_parent
+
+if TYPE_CHECKING:
+    from vrabec.frontends.live.app import Live
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PAGE_THREADS = 2
+SIGN_IN_THREADS = 4
+"""A slow sign-in back end must not stop the pages."""
+SIGN_IN_PATHS = ("/sign-in", "/api/v1/login")
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DRAINED_BYTES = 64 * 1024 * 1024
+
+
+class Web:
+    """Sends each request to the live routes or to Django in one of two fixed thread pools."""
+
+    def __init__(self, live: Live, pages: Asgi, sign_in: Asgi) -> None:
+        self._live = live
+        self._pages = pages
+        self._sign_in = sign_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        if scope["type"] == "lifespan":
+            return await self._lifespan(receive, send)
+        if scope["type"] != "http":
+            return None
+        if scope["path"].startswith("/live/"):
+            return await self._live(scope, receive, send)
+        if _declared_length(scope) > MAX_BODY_BYTES:
+            return await _too_large(receive, send)
+        app = self._sign_in if scope["path"].startswith(SIGN_IN_PATHS) else self._pages
+        return await app(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._live.hub.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._live.hub.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _declared_length(scope: Scope) -> int:
+    """The body's length. Chunked bodies are refused as too large: no client of ours sends them."""
+    headers = dict(scope["headers"])
+    if b"transfer-encoding" in headers:
+        return MAX_BODY_BYTES + 1
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
+
+
+async def _too_large(receive: Receive, send: Send) -> None:
+    """Read what comes, up to a limit, before answering: most clients do not listen while they send."""
+    drained, more = 0, True
+    while more and drained < MAX_DRAINED_BYTES:
+        message = await receive()
+        drained += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b'{"error": {"code": "too_large", "message": "The body is larger than 1 MiB."}}'
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def application() -> Web:
+    """The ASGI application; Django is set up already."""
+    from a2wsgi import WSGIMiddleware
+    from django.core.wsgi import get_wsgi_application
+
+    from vrabec.frontends.live.app import Live
+
+    wsgi: Any = get_wsgi_application()
+    pages: Any = WSGIMiddleware(wsgi, workers=PAGE_THREADS)
+    sign_in: Any = WSGIMiddleware(wsgi, workers=SIGN_IN_THREADS)
+    return Web(Live(), pages, sign_in)
+
+
+def main(parent: int) -> None:
+    """Serve until SIGTERM."""
+    die_with_parent(parent)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vrabec.config.settings")
+    import django
+    import uvicorn
+
+    django.setup()
+    from django.conf import settings
+
+    config = settings.VRABEC_CONFIG
+    uvicorn.run(
+        application(),
+        host=config.listen,
+        port=config.port,
+        ssl_certfile=config.certificate_path,
+        ssl_keyfile=str(config.certificate_key_path),
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
