@@ -1,0 +1,1 @@
+"""The tests of Vrabec, a folder a level (docs/develop/testing.md)."""

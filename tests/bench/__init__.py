@@ -1,0 +1,1 @@
+"""What scripts/bench measures: ours beside a floor that does the same work. See docs/develop/measuring.md."""

@@ -1,0 +1,73 @@
+"""`scripts/bench`: one JSON line on stdout for each measurement; what goes wrong, on stderr."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tests.bench import create, idle, listing
+from tests.bench.figures import Calibration
+from tests.e2e.controller import Controller
+from tests.lab.host import missing
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def bench() -> None:
+    """Measure Vrabec on a real hypervisor host in namespaces of this machine (needs root).
+
+    Each command starts a controller and a host of its own, prints one JSON line on stdout and leaves nothing.
+    Times are milliseconds, medians, with quartiles under "spread". Compare figures of one line, or of lines
+    with a like "calibration". docs/develop/measuring.md says what is measured and how.
+    """
+
+
+@bench.command("create")
+@click.option("--runs", default=11, show_default=True, help="Pairs of one machine; 0 leaves them out.")
+@click.option("--class", "machines", default=0, help="Also so many machines at once; 30 is a class.")
+@click.option("--class-runs", default=3, show_default=True, help="Rounds of the class.")
+def create_command(runs: int, machines: int, class_runs: int) -> None:
+    """A machine by REST and by hand, in turns, up to libvirt's STARTED event.
+
+    A class is that many machines requested at once, up to the last guest's agent; by hand it is done in 1, 4,
+    8 and 30 threads, and the best of these is the floor.
+    """
+    size = create.Size(runs, machines, class_runs)
+    _run(lambda controller: create.measure(controller, size))
+
+
+@bench.command("idle")
+@click.option("--seconds", default=60.0, show_default=True, help="How long to look.")
+def idle_command(seconds: float) -> None:
+    """Memory (PSS) and CPU of all processes of Vrabec, with one host and one machine that is off."""
+    _run(lambda controller: idle.measure(controller, seconds))
+
+
+@bench.command("cli")
+@click.option("--runs", default=21, show_default=True, help="How often.")
+@click.option("--machines", default=50, show_default=True, help="How many machines there are to list.")
+def cli_command(runs: int, machines: int) -> None:
+    """`vrabec vm list`, from the start of the process to its end."""
+    _run(lambda controller: listing.measure(controller, runs, machines))
+
+
+def _run(measure: Callable[[Controller], dict[str, Any]]) -> None:
+    if reason := missing():
+        raise click.ClickException(reason)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with Controller() as controller:
+        calibration = Calibration(controller.data)
+        calibration.take()
+        try:
+            line = measure(controller)
+        except Exception as error:
+            error.add_note(controller.log()[-4000:])
+            raise
+        calibration.take()
+    print(json.dumps(line | {"calibration": calibration.result()}))
+
+
+if __name__ == "__main__":
+    bench(prog_name="scripts/bench")

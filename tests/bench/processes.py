@@ -1,0 +1,74 @@
+"""Processes of a measurement: where they run, what they use, and how they are held still."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.controller import HOST, Controller
+from tests.e2e.waiting import wait_until
+from vrabec_client.errors import Unavailable
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a process uses: its share of memory, and the CPU time of all its threads since it began."""
+
+    name: str
+    pss_mib: float
+    cpu_seconds: float
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that come from it."""
+    return [pid, *(member for child in _children(pid) for member in family(child))]
+
+
+def use_of(pid: int) -> Use:
+    """What a process uses now. Formats: proc(5)."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    [pss_kib] = [int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")]
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return Use(_name_of(pid), pss_kib / 1024, ticks / _TICKS_A_SECOND)
+
+
+@contextmanager
+def held_still(controller: Controller) -> Iterator[None]:
+    """Stop all processes of a controller: what it does by itself must not slow the floor.
+
+    It finds the world changed, as after a suspend, and is in touch with its host again at the end.
+    """
+    members = family(controller.pid)
+    try:
+        for member in members:
+            os.kill(member, signal.SIGSTOP)
+        yield
+    finally:
+        for member in reversed(members):
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGCONT)
+        wait_until(lambda: _is_online(controller), "the controller sees its host again")
+
+
+def _is_online(controller: Controller) -> bool:
+    with suppress(Unavailable), controller.client() as client:
+        return client.find_host(HOST)["state"] == "online"
+    return False
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def _name_of(pid: int) -> str:
+    """The module that a Python process runs, else its command."""
+    arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    if "-m" in arguments:
+        return arguments[arguments.index("-m") + 1].rpartition(".")[2]
+    return "supervisor" if "serve" in arguments else Path(arguments[0]).name

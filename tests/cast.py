@@ -1,0 +1,101 @@
+"""The cast that every test knows: an administrator, an owner, a teammate who may look, a stranger, nobody.
+
+`site` is what they work on: project "alpha" with the machine "web" on host "kvm1", template "tiny".
+"""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from vrabec.lib.actor import Actor
+from vrabec.models.hosts import Host, HostState
+from vrabec.models.projects import Grant, Project, Role
+from vrabec.models.templates import Template, TemplateState
+from vrabec.models.users import User
+from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services.people import actor_of
+from vrabec.services.tokens import create_token
+from vrabec.services.wishes import VmWish
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Person:
+    """One of the cast, with a token of their own."""
+
+    user: User
+    secret: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who they are to the services."""
+        return actor_of(self.user)
+
+
+@dataclass
+class Site:
+    """What the cast works on."""
+
+    project: Project
+    other: Project
+    host: Host
+    template: Template
+    vm: Vm
+    administrator: Person
+    owner: Person
+    teammate: Person
+    stranger: Person
+
+    def wish(self, **changes: object) -> VmWish:
+        """A machine that fits, but for `changes`."""
+        fits = {"name": "fresh", "project": "alpha", "template": "tiny", "cpus": 1}
+        fits |= {"memory_mib": 192, "disk_mib": 1024, "network": "default"}
+        return VmWish(**(fits | changes))
+
+    def make_vm(self, name: str, **columns: object) -> Vm:
+        """A machine that exists on the host, off."""
+        values = {"project": self.project, "host": self.host, "template": self.template, "seen": Seen.OFF}
+        values |= {"cpus": 1, "memory_mib": 192, "disk_mib": 1024, "network": "default", "wished": Wished.OFF}
+        return Vm.objects.create(name=name, domain_name=f"alpha.{name}", uuid=uuid4(), **(values | columns))
+
+
+def make_person(name: str, role: Role | None = None, project: Project | None = None) -> Person:
+    user = User.objects.create_user(name, PASSWORD)
+    if role:
+        Grant.objects.create(user=user, role=role, project=project)
+    return Person(user, create_token(actor_of(user), name="test")[1])
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    alpha, beta = (Project.objects.create(name=name) for name in ("alpha", "beta"))
+    host = Host.objects.create(
+        name="kvm1",
+        uri="test:///default",
+        state=HostState.ONLINE,
+        arch="x86_64",
+        cpus=4,
+        memory_mib=4096,
+        domain_type="qemu",
+        networks=["default"],
+        pool_free_mib=50_000,
+        pool_total_mib=100_000,
+    )
+    template = Template.objects.create(
+        name="tiny", title="Tiny", builder="tiny", state=TemplateState.READY, disk_mib=96, memory_mib=96
+    )
+    made = Site(
+        project=alpha,
+        other=beta,
+        host=host,
+        template=template,
+        vm=None,
+        administrator=make_person("ada", Role.ADMINISTRATOR),
+        owner=make_person("olga", Role.OWNER, alpha),
+        teammate=make_person("tom", Role.VIEWER, alpha),
+        stranger=make_person("sid", Role.OWNER, beta),
+    )
+    made.vm = made.make_vm("web")
+    return made

@@ -1,0 +1,96 @@
+"""The suite's settings: a data and a run directory per worker, and the database that a variable names.
+
+VRABEC_TEST_DATABASE is "sqlite" (the default; a file, as in production) or "postgresql" (a private cluster
+that the run starts and removes). Nothing of the machine's own Vrabec is read or written.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+from pytest_django import DjangoDbBlocker
+
+from tests.configuration import write_config
+from tests.postgres import PrivatePostgres, database_url
+
+DATABASE = os.environ.setdefault("VRABEC_TEST_DATABASE", "sqlite")
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+ROOT = Path(tempfile.mkdtemp(prefix="vrabec-"))
+"""Short, as unix sockets lie in it: their paths end at 107 bytes."""
+
+_postgres: PrivatePostgres | None = None
+
+
+def _clean_up() -> None:
+    if _postgres:
+        _postgres.stop()
+    shutil.rmtree(ROOT, ignore_errors=True)
+
+
+def _database() -> str:
+    """The `database` setting. The first process starts the cluster, its workers find it by a variable."""
+    global _postgres  # noqa: PLW0603 - one a run, and there is no object yet to keep it
+    if DATABASE == "sqlite":
+        return ""
+    if not IS_WORKER:
+        _postgres = PrivatePostgres().start()
+        os.environ["VRABEC_TEST_POSTGRESQL"] = str(_postgres.directory)
+    return database_url(os.environ["VRABEC_TEST_POSTGRESQL"], "vrabec")
+
+
+if settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: it made Django read its settings too early.")
+atexit.register(_clean_up)
+os.environ["VRABEC_CONFIG"] = str(write_config(ROOT, _database()))
+os.environ["DJANGO_SETTINGS_MODULE"] = "vrabec.config.settings"
+assert settings.DATA_DIR == ROOT / "data"
+# Read now, and not to be inherited by workers, which would read it before they come here.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+if DATABASE == "sqlite":
+    # Named, it is a file: threads of the engine could not share Django's usual one in memory.
+    settings.DATABASES["default"]["TEST"] = {"NAME": f"{ROOT}/data/test.sqlite3"}
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+# Now, so that a conftest below may import models.
+django.setup()
+
+
+def pytest_report_header() -> str:
+    return f"vrabec database: {DATABASE}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "sweep" and report.when == "call":
+                    terminalreporter.write_line(value)
+
+
+def pytest_unconfigure() -> None:
+    # Workers of xdist leave without atexit.
+    _clean_up()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Django's own, and a flush that gets past the record's triggers (SQLite's fire on it)."""
+    from django.db import connection
+
+    if connection.vendor != "sqlite":
+        return
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+    flush = connection.ops.sql_flush
+
+    def past_triggers(*args: object, **kwargs: object) -> list[str]:
+        drops = [f"DROP TRIGGER {name}" for name, _ in triggers]
+        return [*drops, *flush(*args, **kwargs), *(sql for _, sql in triggers)]
+
+    connection.ops.sql_flush = past_triggers

@@ -1,0 +1,167 @@
+"""The life of a machine by plain HTTP alone, and every answer as the OpenAPI document says."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.controller import ADMINISTRATOR, PASSWORD, Controller
+from tests.e2e.machines import ENDED, Machines
+from tests.e2e.onhost import OnHost
+from tests.e2e.openapi import Document
+from tests.e2e.visitor import Visitor
+from tests.e2e.waiting import wait_until
+from tests.lab import TestFleetHost
+
+API = "/api/v1"
+
+
+class Rest:
+    """Plain requests with a token; every answer is held against the document."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self._visitor = visitor
+        self._headers = {"Content-Type": "application/json"}
+        self.document = Document(visitor.get(f"{API}/openapi.json").json())
+
+    def sign_in(self) -> None:
+        """Ask for a token by name and password, and use it from now on."""
+        given = {"username": ADMINISTRATOR, "password": PASSWORD}
+        self._headers["Authorization"] = f"Bearer {self('POST', '/login', given, status=201)['secret']}"
+
+    def __call__(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+        """The answer's JSON; its status must be this one."""
+        sent = None if body is None else json.dumps(body).encode()
+        answer = self._visitor.send(method, API + path, sent, **self._headers)
+        content = answer.json() if answer.body else None
+        self.document.check(method, API + path, answer.status, content)
+        assert answer.status == status, content
+        return content
+
+    def done(self, job_id: int) -> None:
+        """Wait until a job is done."""
+        assert self.ended(job_id)["state"] == "done"
+
+    def ended(self, job_id: int) -> Any:
+        """A job, once it has ended."""
+
+        def look() -> Any:
+            job = self("GET", f"/jobs/{job_id}")
+            return job if job["state"] in ENDED else None
+
+        return wait_until(look, f"job {job_id} has ended")
+
+
+@pytest.fixture
+def rest(controller: Controller) -> Rest:
+    """Somebody without a token yet."""
+    return Rest(controller.visitor())
+
+
+def test_every_operation_answers_as_the_document_says(
+    rest: Rest, controller: Controller, machines: Machines, on_host: OnHost
+) -> None:
+    assert rest("GET", "/")["name"] == "vrabec"
+    rest("GET", "/me", status=401)
+    rest.sign_in()
+    assert rest("GET", "/me")["administrator"] is True
+    a_machine_lives(rest, on_host)
+    a_job_fails_is_repeated_and_dismissed(rest, controller, on_host)
+    a_host_comes_and_goes(rest)
+    the_rest_of_a_site(rest)
+    assert rest.document.called == rest.document.operations
+
+
+def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
+    wish = {"name": "heron", "run": ["echo hello"]}
+    made = rest("POST", "/vms", wish, status=202)
+    one = f"/vms/{made['vm']}"
+    rest.done(made["job"]["id"])
+    assert [line["step"] for line in rest("GET", f"/jobs/{made['job']['id']}/log")] == []
+    wait_until(lambda: rest("GET", one)["ready"], "the guest answers")
+    assert on_host.domains() == {"main.heron": "running"}
+    assert [vm["name"] for vm in rest("GET", "/vms?search=heron&state=running")["items"]] == ["heron"]
+    rest("POST", "/vms", wish, status=409)
+    rest("POST", f"{one}/start", status=409)
+    rest("POST", f"/jobs/{made['job']['id']}/cancel", status=409)
+
+    for verb, state in (("shutdown", "off"), ("start", "running"), ("power-off", "off")):
+        rest.done(rest("POST", f"{one}/{verb}", status=202)["job"]["id"])
+        assert on_host.domains() == {"main.heron": state}
+        if verb == "start":
+            wait_until(lambda: rest("GET", one)["ready"], "the guest answers again")
+    rest.done(rest("DELETE", one, status=202)["job"]["id"])
+    rest("GET", one, status=404)
+    assert on_host.remains() == []
+
+
+def a_job_fails_is_repeated_and_dismissed(rest: Rest, controller: Controller, on_host: OnHost) -> None:
+    controller.host.fill_disk()
+    try:
+        job_id = rest("POST", "/vms", {"name": "unlucky"}, status=202)["job"]["id"]
+        assert rest.ended(job_id)["error_code"] == "no_capacity"
+        again = rest("POST", f"/jobs/{job_id}/retry", status=202)["id"]
+        assert rest.ended(again)["state"] == "failed"
+    finally:
+        controller.host.free_disk()
+    assert again in [job["id"] for job in rest("GET", "/jobs?active=true")["items"]]
+    rest("POST", f"/jobs/{again}/dismiss", status=204)
+    assert again not in [job["id"] for job in rest("GET", "/jobs?active=true")["items"]]
+    assert on_host.remains() == []
+
+
+def a_host_comes_and_goes(rest: Rest) -> None:
+    with TestFleetHost() as fleet:
+        job = rest("POST", "/hosts", {"name": "fleet", "uri": fleet.uri}, status=202)
+        rest.done(job["id"])
+        assert rest("GET", f"/hosts/{job['host']}")["name"] == "fleet"
+        assert {host["name"] for host in rest("GET", "/hosts")} == {"fleet", "kvm1"}
+        rest("POST", "/hosts", {"name": "fleet", "uri": fleet.uri}, status=409)
+        rest("DELETE", f"/hosts/{job['host']}", status=204)
+        rest("GET", f"/hosts/{job['host']}", status=404)
+
+
+def the_rest_of_a_site(rest: Rest) -> None:
+    assert rest("GET", "/networks") == ["default"]
+    rest.done(rest("POST", "/templates", {"builder": "tiny"}, status=202)["id"])
+    assert [template["name"] for template in rest("GET", "/templates")] == ["tiny"]
+    rest("POST", "/templates", {"builder": "none"}, status=422)
+    rest("POST", "/projects", {"name": "Not A Name"}, status=422)
+    rest("POST", "/projects", {"name": "aviary"}, status=201)
+    assert {"main", "aviary"} <= {project["name"] for project in rest("GET", "/projects")}
+    token = rest("POST", "/tokens", {"name": "spare", "days": 1}, status=201)
+    assert token["id"] in [one["id"] for one in rest("GET", "/tokens")]
+    rest("DELETE", f"/tokens/{token['id']}", status=204)
+    assert "vm.create" in {line["action"] for line in rest("GET", "/activity?per_page=100")["items"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "x", "memory_mib": 1}, "memory_mib"),
+        ({"name": "x", "cpus": 999}, "cpus"),
+        ({"name": "x", "cpus": "many"}, "cpus"),
+        ({"name": "A B"}, "name"),
+        ({}, "name"),
+        ({"name": "x", "network": "nowhere"}, "network"),
+        ({"name": "x", "project": "nowhere"}, "project"),
+    ],
+)
+def test_a_broken_limit_is_answered_with_its_field(
+    body: dict[str, Any], field: str, rest: Rest, on_host: OnHost
+) -> None:
+    rest.sign_in()
+    error = rest("POST", "/vms", body, status=422)["error"]
+    assert error["field"] == field
+    assert error["message"]
+    assert on_host.remains() == []
+
+
+def test_the_document_names_no_operation_that_is_not_served(rest: Rest) -> None:
+    source = Path(__file__).parents[2] / "src/vrabec/frontends/rest"
+    served = {
+        name for path in source.glob("*.py") for name in re.findall(r'operation_id="(\w+)"', path.read_text())
+    }
+    assert rest.document.operations == served

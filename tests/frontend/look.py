@@ -1,0 +1,180 @@
+"""Draw the pages to look at them: `python -m tests.frontend.look FOLDER [NAME ...]` writes PNGs to FOLDER.
+
+Not a test: it serves the real views over a made-up world (scene.py) and photographs them at the sizes of the
+drawn targets, light and dark. CHROMIUM names the browser; FONTCONFIG_FILE may give it another font.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIServer, make_server
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 800}
+PAGES = {
+    "machines": "/",
+    "machine": "/machines/12",
+    "machine-off": "/machines/15",
+    "machine-lost": "/machines/2",
+    "machine-activity": "/machines/12/activity",
+    "delete": "/machines/13/delete",
+    "create": "/machines/new",
+    "nothing": "/?q=nowhere",
+    "filtered": "/?state=running&host=kvm1&sort=memory",
+    "hosts": "/hosts",
+    "templates": "/templates",
+    "projects": "/projects",
+    "activity": "/activity",
+    "jobs": "/jobs?show=all",
+    "account": "/account",
+    "password": "/account/password",
+    "missing": "/machines/999999",
+    "sign-in": "/sign-in",
+    "drawer": "/",
+    "dialog": "/machines/12",
+    "refused": "/machines/new",
+    "menu": "/machines/12",
+    "places": "/",
+    "zdenek": "/",
+    "inigo": "/",
+}
+ACTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "drawer": (("click", "#jobs > summary"),),
+    "dialog": (("click", "#actions summary"), ("click", "#actions a.bad-text"), ("type", "#ask-name")),
+    "refused": (("type", "#name"), ("check", "input[value=custom]"), ("click", "button.btn-wide")),
+    "menu": (("click", "#actions summary"),),
+    "places": (("click", "[data-side]"),),
+}
+TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3"}
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """Threads, as a page and its parts come at once."""
+
+    daemon_threads = True
+
+
+def prepare(folder: Path) -> None:
+    """Configure Django on a fresh database, serving static files from the source tree."""
+    (folder / "data").mkdir()
+    (folder / "run").mkdir()
+    config = folder / "vrabec.toml"
+    config.write_text(f'data_dir = "{folder}/data"\nrun_dir = "{folder}/run"\n')
+    os.environ["VRABEC_CONFIG"] = str(config)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "vrabec.config.settings"
+    import django
+    from django.conf import settings
+
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
+    settings.LOGGING["root"]["level"] = "WARNING"
+    settings.ROOT_URLCONF = "tests.frontend.live_stub"
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def serve() -> tuple[Server, str]:
+    """Serve the site on a free port of the loopback."""
+    from wsgiref.simple_server import WSGIRequestHandler
+
+    from django.core.wsgi import get_wsgi_application
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_port}"  # type: ignore[return-value]
+
+
+def session_cookie(user: Any, base: str) -> dict[str, str]:
+    """A signed-in session of `user`."""
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value, "url": base}
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Photograph the pages."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.frontend.scene import build
+
+    people = build()
+    server, base = serve()
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+    cookies = {name: session_cookie(user, base) for name, user in people.items()}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for size, viewport in (("desk", DESK), ("phone", PHONE)):
+            for theme in ("light", "dark"):
+                shots(browser, folder, names or list(PAGES), (size, viewport, theme), base, cookies)
+        browser.close()
+    server.shutdown()
+
+
+def shots(  # noqa: PLR0917 - a script
+    browser: Any, folder: Path, names: list[str], how: tuple[str, Any, str], base: str, cookies: Any
+) -> None:
+    """All pages in one size and theme."""
+    size, viewport, theme = how
+    context = browser.new_context(
+        viewport=viewport, color_scheme=theme, device_scale_factor=2 if size == "phone" else 1
+    )
+    page = context.new_page()
+    page.on("console", lambda message: print(message.type, message.text, file=sys.stderr))
+    page.on("pageerror", lambda error: print("error", error, file=sys.stderr))
+    for name in names:
+        context.clear_cookies()
+        if name != "sign-in":
+            context.add_cookies([cookies.get(name, cookies["jana"])])
+        page.goto(base + PAGES[name])
+        for verb, selector in ACTS.get(name, ()):
+            act(page, verb, selector)
+        page.wait_for_timeout(350)
+        page.screenshot(path=folder / f"{name}-{size}-{theme}.png")
+    context.close()
+
+
+def act(page: Any, verb: str, selector: str) -> None:
+    """One thing a person does; what is not there at this width is left out."""
+    found = page.locator(selector).first
+    if verb == "type":
+        found.fill(TYPED[selector])
+    elif verb == "check":
+        found.check(force=True)
+    elif found.is_visible():
+        found.click()
+    page.wait_for_timeout(150)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="vrabec-look-") as scratch:
+        prepare(Path(scratch))
+        target = Path(sys.argv[1])
+        target.mkdir(parents=True, exist_ok=True)
+        main(target, sys.argv[2:])

@@ -1,0 +1,199 @@
+"""A small world to draw and to test pages with: the people, hosts and machines of the pictures."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vrabec.lib.actor import SYSTEM, Actor
+from vrabec.lib.clock import now
+from vrabec.models.hosts import Host, HostState
+from vrabec.models.jobs import Job, JobState
+from vrabec.models.projects import Grant, Project, Role
+from vrabec.models.templates import Template, TemplateState
+from vrabec.models.users import User
+from vrabec.models.vms import Seen, Vm, VmLoad, Wished
+from vrabec.services.people import actor_of
+from vrabec.services.record import record
+
+PASSWORD = "sparrow on the wire"
+_VMS = """
+ldap-3 kvm2 identity 10 195.113.20.13 4096 - 30 16
+win10-vdi-07 lab7 language-lab 20 10.20.7.107 8192 - 80 51
+smtp-2 kvm1 mail 50 195.113.20.26 8192 5222 40 15
+ourea17 lab3 parallel-2026 60 10.20.4.17 2048 200 20 4
+bachelor-thesis-raft-consensus-node-03 lab2 theses 40 10.20.4.203 4096 2867 40 37
+biblio-frontal kvm1 library 50 195.113.20.61 4096 1843 40 19
+eclass-patras kvm4 eclass 50 195.113.20.77 8192 4710 80 49
+horario-web kvm3 calculo 50 195.113.20.80 2048 614 20 6
+ldap-1 kvm1 identity 50 195.113.20.11 4096 2150 30 15
+ldap-2 kvm3 identity 50 195.113.20.12 4096 2252 30 15
+ldap-4 kvm4 identity 50 195.113.20.14 4096 2048 30 14
+moodle kvm2 studium 50 195.113.20.41 8192 6553 120 71
+moodle-db kvm2 studium 50 195.113.20.42 16384 15700 200 132
+knihovna-katalog kvm1 library 50 195.113.20.63 4096 1500 40 22
+studis-test kvm1 studium 60 - 2048 - 20 5
+"""
+_PROJECTS = {
+    "main": "",
+    "identity": "Identity",
+    "language-lab": "Jazyková učebna",
+    "mail": "Mail",
+    "parallel-2026": "Parallel programming 2026",
+    "theses": "Bachelor theses",
+    "library": "Bibliothèque",
+    "eclass": "Ψηφιακή τάξη",
+    "calculo": "Cálculo numérico",
+    "studium": "IS Studium",
+}
+_HOSTS = ("kvm1", "kvm2", "kvm3", "kvm4", "lab2", "lab3", "lab7")
+
+
+def build(*, extra: int = 60) -> dict[str, User]:
+    """Make the world; the people by name: jana (administrator), zdenek (owner), eleni (viewer), inigo."""
+    found = people()
+    projects = {name: Project.objects.create(name=name, title=title) for name, title in _PROJECTS.items()}
+    Grant.objects.create(user=found["zdenek"], project=projects["studium"], role=Role.OWNER)
+    Grant.objects.create(user=found["zdenek"], project=projects["identity"], role=Role.VIEWER)
+    Grant.objects.create(user=found["eleni"], project=projects["studium"], role=Role.VIEWER)
+    template = _template()
+    hosts = {name: _host(name) for name in _HOSTS}
+    for line in _VMS.strip().splitlines():
+        _vm(line.split(), hosts, projects, template, found["jana"])
+    for number in range(extra):
+        host = hosts[_HOSTS[number % 4]]
+        words = (
+            f"vm-{number:03d} {host.name} main {50 if number % 3 else 60} 10.1.0.{number + 1} 2048 512 20 3"
+        )
+        _vm(words.split(), hosts, projects, template, found["jana"])
+    _jobs(found["jana"])
+    return found
+
+
+def people() -> dict[str, User]:
+    """The people and nothing they could see."""
+    names = {"jana": "Jana Nováková", "zdenek": "Zdeněk Šťastný", "eleni": "Ελένη Παπαδοπούλου", "inigo": ""}
+    found = {name: User.objects.create_user(name, PASSWORD, full_name=full) for name, full in names.items()}
+    Grant.objects.create(user=found["jana"], role=Role.ADMINISTRATOR)
+    return found
+
+
+def _template() -> Template:
+    Template.objects.create(
+        name="debian-13",
+        title="Debian 13",
+        description="trixie",
+        builder="debian",
+        state=TemplateState.BUILDING,
+    )
+    return Template.objects.create(
+        name="tiny",
+        title="Tiny",
+        description="Debian's kernel, busybox and the guest agent: up in seconds, for trying out",
+        builder="tiny",
+        state=TemplateState.READY,
+        size_bytes=15_000_000,
+        disk_mib=64,
+        memory_mib=96,
+        built_at=now() - timedelta(days=3),
+    )
+
+
+def _host(name: str) -> Host:
+    lost = name == "lab7"
+    return Host.objects.create(
+        name=name,
+        uri=f"qemu+ssh://{name}/system",
+        state=HostState.UNREACHABLE if lost else HostState.ONLINE,
+        reason="The connection to it ended: no route to host." if lost else "",
+        cpus=64 if name.startswith("kvm") else 8,
+        memory_mib=(256 if name.startswith("kvm") else 32) * 1024,
+        libvirt_version="9.0.0",
+        domain_type="qemu" if name == "lab3" else "kvm",
+        networks=["default", "student-vlan"],
+        pool_free_mib=700 * 1024,
+        pool_total_mib=1024 * 1024,
+    )
+
+
+def _vm(
+    words: list[str], hosts: dict[str, Host], projects: dict[str, Project], template: Template, maker: User
+) -> Vm:
+    name, host, project, seen, address, memory, used, disk, disk_used = words
+    vm = Vm.objects.create(
+        name=name,
+        domain_name=f"{project}.{name}",
+        host=hosts[host],
+        project=projects[project],
+        template=template,
+        cpus=2,
+        memory_mib=int(memory),
+        disk_mib=int(disk) * 1024,
+        network="default",
+        mac=f"52:54:00:00:{Vm.objects.count() // 256:02x}:{Vm.objects.count() % 256:02x}",
+        address="" if address == "-" else address,
+        seen=int(seen),
+        wished=Wished.OFF if int(seen) == Seen.OFF else Wished.ON,
+        has_agent=True,
+        is_ready=int(seen) == Seen.RUNNING,
+        created_by=maker,
+    )
+    record(_actor(maker), "vm.create", of=vm, template="tiny")
+    if used != "-":
+        cpu = float(sum(map(ord, name)) % 49)
+        VmLoad.objects.create(
+            vm=vm,
+            cpu_percent=cpu,
+            memory_used_mib=int(used),
+            disk_used_mib=int(disk_used) * 1024,
+            seen_at=now(),
+        )
+    return vm
+
+
+def _jobs(maker: User) -> None:
+    titles = ("Reserve the place", "Copy the template", "Create the disk", "Define the machine", "Start it")
+    starting = Vm.objects.get(name="ourea17")
+    done = now().isoformat()
+    steps = [
+        {"title": title, "begun": done if i < 3 else None, "ended": done if i < 2 else None}
+        for i, title in enumerate(titles)
+    ]
+    common = {"created_by": maker, "created_by_name": maker.shown_name}
+    Job.objects.create(
+        kind="vm.start",
+        state=JobState.RUNNING,
+        vm=starting,
+        host=starting.host,
+        project=starting.project,
+        subject_name="ourea17",
+        plan=["a", "b", "c", "d", "e"],
+        steps=steps,
+        begun=3,
+        ended=2,
+        percent=64,
+        **common,
+    )
+    crashed = Vm.objects.get(name="ldap-3")
+    Job.objects.create(
+        kind="vm.start",
+        state=JobState.FAILED,
+        vm=crashed,
+        host=crashed.host,
+        project=crashed.project,
+        subject_name="ldap-3",
+        error_code="host_error",
+        error_template="%(host)s could not open this machine's disk: the pool %(pool)s does not answer.",
+        error_params={"host": "kvm2", "pool": "nfs-home"},
+        error_raw="cannot access storage file '/srv/nfs-home/ldap-3.qcow2': Stale file handle",
+        finished_at=now(),
+        **common,
+    )
+    for number in range(14):
+        Job.objects.create(
+            kind="vm.create", state=JobState.DONE, subject_name=f"vm-{number}", finished_at=now(), **common
+        )
+    record(SYSTEM, "vm.start", of=crashed)
+
+
+def _actor(user: User) -> Actor:
+    return actor_of(user)

@@ -1,0 +1,193 @@
+"""Every route of every front end against the cast: an unguarded route fails, and so does a wrong answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver
+from ninja.operation import Operation
+
+from tests.cast import PASSWORD, Site
+from vrabec.frontends.live.app import ROUTES
+from vrabec.frontends.live.gate import Caller, admit
+from vrabec.frontends.rest.api import api
+from vrabec.frontends.web.urls import urlpatterns
+from vrabec.lib.errors import Unauthenticated
+from vrabec.models.jobs import Job
+from vrabec.services.permissions import ACTIONS, Level
+from vrabec.services.tokens import list_tokens
+
+CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
+BODIES = {
+    "create_vm": {"name": "fresh", "project": "alpha"},
+    "build_template": {"builder": "tiny"},
+    "add_host": {"name": "kvm9", "uri": "test:///default"},
+    "create_project": {"name": "gamma"},
+    "create_token": {"name": "another"},
+    "login": {"username": "olga", "password": PASSWORD},
+}
+ON_AN_OBJECT = {Level.VIEWER, Level.OWNER}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way in: a method and a path with parameters."""
+
+    method: str
+    path: str
+    action: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def rest_routes() -> Iterator[Route]:
+    for _, router in api._routers:
+        for path, view in router.path_operations.items():
+            for operation in view.operations:
+                yield from _operation_routes(path, operation)
+
+
+def _operation_routes(path: str, operation: Operation) -> Iterator[Route]:
+    action = getattr(operation.view_func, "action", "unguarded")
+    for method in operation.methods:
+        yield Route(method, "/api/v1" + (path or "/"), action, operation.operation_id or "")
+
+
+def web_routes() -> Iterator[Route]:
+    for pattern in urlpatterns:
+        assert not isinstance(pattern, URLResolver)
+        assert isinstance(pattern, URLPattern)
+        view = getattr(pattern.callback, "__wrapped__", pattern.callback)
+        action = getattr(pattern.callback, "action", getattr(view, "action", "unguarded"))
+        yield Route("GET", "/" + str(pattern.pattern), action, pattern.name or "")
+
+
+REST = sorted(rest_routes(), key=str)
+WEB = sorted(web_routes(), key=str)
+
+
+def test_every_route_names_an_action_of_the_table() -> None:
+    unguarded = [str(route) for route in REST if route.action not in ACTIONS]
+    unguarded += [str(route) for route in WEB if route.action is not None and route.action not in ACTIONS]
+    unguarded += [path for path, action in ROUTES.items() if action not in ACTIONS]
+    assert unguarded == []
+
+
+def test_only_signing_in_and_reports_are_open_pages() -> None:
+    public = {route.name for route in WEB if route.action is None or ACTIONS[route.action] == Level.PUBLIC}
+    assert public <= {"sign-in", "sign-in-link", "csp-report"}
+
+
+def test_nothing_changes_by_get(site: Site) -> None:
+    client = Client()
+    client.force_login(site.administrator.user)
+    for route in WEB:
+        client.get(_filled(route, "owner", site), secure=True)
+    assert Job.objects.exclude(created_by_name="x").count() == 0
+    assert list_tokens(site.administrator.actor).count() == 1
+
+
+def test_every_live_route_is_answered_by_the_application() -> None:
+    assert set(ROUTES) == {"/live/events"}
+
+
+def expected(route: Route, who: str) -> set[int] | None:
+    """The refusals that are right, or None where the answer must be no refusal."""
+    level = ACTIONS[route.action or ""]
+    if level == Level.PUBLIC:
+        return None
+    if who == "nobody":
+        return {401}
+    if level == Level.ADMINISTRATOR:
+        return None if who == "administrator" else {403}
+    if level in ON_AN_OBJECT and who == "stranger":
+        return {404, 422}  # what they may not see is not there; a body names it as an invalid field
+    if level == Level.OWNER and who == "teammate":
+        return {403}
+    return None
+
+
+@pytest.mark.parametrize("who", CAST)
+@pytest.mark.parametrize("route", REST, ids=str)
+def test_rest_answers_the_cast_as_the_table_says(route: Route, who: str, site: Site) -> None:
+    response = _call(route, who, site)
+    refusals = expected(route, who)
+    if refusals is None:
+        assert response.status_code not in (401, 403, 404, 500), response.content
+    else:
+        assert response.status_code in refusals, response.content
+        assert b"alpha" not in response.content or route.name == "create_vm"
+
+
+@pytest.mark.parametrize("route", [r for r in WEB if r.action], ids=str)
+def test_nobody_is_sent_to_sign_in_from_every_page(route: Route, site: Site) -> None:
+    if ACTIONS[route.action or ""] == Level.PUBLIC:
+        return
+    response = Client().generic("GET", _filled(route, "owner", site), secure=True)
+    assert response.status_code == 405 or response["Location"].startswith("/sign-in"), response.content
+
+
+@pytest.mark.parametrize("who", CAST[1:])
+@pytest.mark.parametrize("route", [r for r in WEB if r.action], ids=str)
+def test_pages_answer_the_cast_as_the_table_says(route: Route, who: str, site: Site) -> None:
+    client = Client()
+    client.force_login(getattr(site, who).user)
+    path = _filled(route, who, site)
+    for method in ("GET", "POST"):
+        response = client.generic(method, path, secure=True)
+        if response.status_code == 405:
+            continue
+        refusals = expected(route, who)
+        if refusals and "new" not in route.name:
+            assert response.status_code in refusals, (method, response.status_code)
+        else:
+            assert response.status_code < 500, response.content
+
+
+def test_the_event_stream_admits_only_who_signed_in(site: Site) -> None:
+    with pytest.raises(Unauthenticated):
+        admit(Caller(host="localhost"), "events.view")
+    viewer = admit(Caller(host="localhost", authorization=f"Bearer {site.teammate.secret}"), "events.view")
+    assert viewer.sees(site.project.pk)
+    assert not viewer.sees(site.other.pk)
+    assert not viewer.sees(None)
+
+
+def _call(route: Route, who: str, site: Site) -> object:
+    headers = {} if who == "nobody" else {"authorization": f"Bearer {getattr(site, who).secret}"}
+    body = BODIES.get(route.name)
+    path = _filled(route, who, site)
+    return Client(headers=headers).generic(
+        route.method, path, data=_json(body), content_type="application/json", secure=True
+    )
+
+
+def _json(body: object) -> bytes:
+    import orjson
+
+    return orjson.dumps(body) if body else b""
+
+
+def _filled(route: Route, who: str, site: Site) -> str:
+    """The path with ids of what the route needs to be able to succeed."""
+    path = route.path
+    for name in ("vm_id", "job_id", "host_id", "token_id", "branch_id", "secret"):
+        for form in (f"{{{name}}}", f"<int:{name}>", f"<str:{name}>"):
+            if form in path:
+                path = path.replace(form, str(_id(name, who, site)))
+    return path
+
+
+def _id(name: str, who: str, site: Site) -> object:
+    if name == "job_id":
+        columns = {"kind": "vm.start", "vm": site.vm, "project": site.project, "created_by_name": "x"}
+        return Job.objects.get_or_create(**columns)[0].pk
+    if name == "token_id":
+        person = site.owner if who == "nobody" else getattr(site, who)
+        token = list_tokens(person.actor).first()
+        assert token
+        return token.pk
+    return {"vm_id": site.vm.pk, "host_id": site.host.pk, "branch_id": site.host.pk, "secret": "x"}[name]

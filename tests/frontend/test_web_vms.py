@@ -1,0 +1,248 @@
+"""The pages of machines: the list, one machine, its verbs and its deleting."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.cast import Person, Site, make_person
+from vrabec.lib.clock import now
+from vrabec.models.hosts import Host, HostState
+from vrabec.models.jobs import Job, JobState
+from vrabec.models.vms import Seen, Vm, VmLoad
+
+HTMX = {"hx-request": "true"}
+
+
+def browser(person: Person, **headers: str) -> Client:
+    client = Client(headers=headers)
+    client.force_login(person.user)
+    return client
+
+
+def text_of(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path, secure=True)
+    assert response.status_code == status, response.content
+    return response.content.decode()
+
+
+def names(page: str) -> list[str]:
+    """The machines of the list, in its order."""
+    return re.findall(r'class="row-name" href="/machines/\d+" title="([^"]*)"', page)
+
+
+def test_the_list_shows_a_machine_with_its_state_host_and_load(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(
+        seen=Seen.RUNNING, address="10.0.0.9", memory_mib=192, has_agent=False
+    )
+    VmLoad.objects.create(vm=site.vm, cpu_percent=18.4, memory_used_mib=96, disk_used_mib=12, seen_at=now())
+    page = text_of(browser(site.administrator), "/")
+    for words in (
+        "web",
+        "Running",
+        "kvm1",
+        "alpha",
+        "10.0.0.9",
+        "18\u202f%",
+        "96 of 192 MiB",
+        "12 MiB of 1 GiB",
+    ):
+        assert words in page
+
+
+def test_the_default_order_is_what_needs_a_person_first(site: Site) -> None:
+    for name, seen in (("b", Seen.RUNNING), ("a", Seen.OFF), ("c", Seen.CRASHED), ("d", Seen.PAUSED)):
+        site.make_vm(name, seen=seen)
+    assert names(text_of(browser(site.administrator), "/")) == ["c", "d", "b", "a", "web"]
+    assert names(text_of(browser(site.administrator), "/?sort=name")) == ["a", "b", "c", "d", "web"]
+
+
+def test_filters_narrow_the_list_and_stand_as_chips(site: Site) -> None:
+    site.make_vm("other", seen=Seen.PAUSED)
+    page = text_of(browser(site.administrator), "/?state=paused&host=kvm1&q=oth")
+    assert names(page) == ["other"]
+    assert "State: Paused" in page
+    assert "Host: kvm1" in page
+    assert 'value="oth"' in page
+
+
+def test_an_unknown_sort_or_state_in_an_old_bookmark_still_opens(site: Site) -> None:
+    assert names(text_of(browser(site.administrator), "/?sort=nonsense&state=x&page=y")) == ["web"]
+
+
+def test_a_page_past_the_end_is_the_last_one(site: Site) -> None:
+    for number in range(60):
+        site.make_vm(f"vm-{number:02d}")
+    client = browser(site.administrator)
+    assert "1–50 of 61" in text_of(client, "/")
+    assert "51–61 of 61" in text_of(client, "/?page=99")
+
+
+@pytest.mark.parametrize(("who", "pinned"), [("administrator", 16), ("teammate", 16)])
+def test_fifty_rows_cost_as_many_queries_as_one(site: Site, who: str, pinned: int) -> None:
+    client = browser(getattr(site, who))
+    client.get("/", secure=True)
+    for number in range(51):
+        if number == 1:
+            few = queries(client)
+        vm = site.make_vm(f"vm-{number:02d}")
+        VmLoad.objects.create(vm=vm, seen_at=now())
+        Job.objects.create(kind="vm.start", vm=vm, project=site.project, host=site.host, subject_name=vm.name)
+    assert queries(client) == few == pinned
+
+
+def queries(client: Client) -> int:
+    with CaptureQueriesContext(connection) as context:
+        text_of(client, "/")
+    return len(context)
+
+
+def test_host_names_are_for_administrators(site: Site) -> None:
+    for path in ("/", f"/machines/{site.vm.pk}", f"/machines/{site.vm.pk}/activity", "/machines/new"):
+        assert "kvm1" not in text_of(browser(site.owner), path)
+        assert "kvm1" in text_of(browser(site.administrator), path)
+
+
+def test_a_stranger_sees_neither_the_machine_nor_that_there_is_one(site: Site) -> None:
+    client = browser(site.stranger)
+    assert names(text_of(client, "/")) == []
+    assert "web" not in text_of(client, f"/machines/{site.vm.pk}", status=404)
+    assert client.post(f"/machines/{site.vm.pk}/start", secure=True).status_code == 404
+
+
+def test_somebody_without_a_project_is_told_what_to_wait_for(site: Site) -> None:
+    alone = make_person("noel")
+    assert "once somebody gives you access" in text_of(browser(alone), "/")
+    assert "No machine matches" in text_of(browser(alone), "/?q=nothing")
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown", "absent"),
+    [
+        (Seen.OFF, {"Start", "Delete …"}, {"Shut down", "Power off"}),
+        (Seen.RUNNING, {"Shut down", "Power off", "Delete …"}, {">Start<"}),
+        (Seen.PAUSED, {"Power off"}, {">Start<", "Shut down"}),
+    ],
+)
+def test_only_what_the_state_allows_is_offered(
+    site: Site, seen: Seen, shown: set[str], absent: set[str]
+) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=seen, has_agent=False)
+    page = text_of(browser(site.owner), f"/machines/{site.vm.pk}/actions")
+    assert all(word in page for word in shown)
+    assert not any(word in page for word in absent)
+
+
+def test_who_may_only_look_is_offered_nothing(site: Site) -> None:
+    page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}/actions")
+    assert "<button" not in page
+    assert "<a" not in page
+
+
+def test_a_verb_queues_a_job_and_comes_back_to_the_machine(site: Site) -> None:
+    response = browser(site.owner).post(f"/machines/{site.vm.pk}/start", secure=True)
+    assert (response.status_code, response["Location"]) == (303, f"/machines/{site.vm.pk}")
+    assert Job.objects.get().kind == "vm.start"
+
+
+def test_a_verb_through_htmx_answers_with_a_part(site: Site) -> None:
+    response = browser(site.owner, **HTMX).post(f"/machines/{site.vm.pk}/start", secure=True)
+    assert response.status_code == 200
+    assert b"<html" not in response.content
+
+
+def test_a_verb_that_came_too_late_says_why(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    page = browser(site.owner).post(f"/machines/{site.vm.pk}/start", secure=True)
+    assert page.status_code == 409
+    assert "web runs already." in page.content.decode()
+    part = browser(site.owner, **HTMX).post(f"/machines/{site.vm.pk}/start", secure=True)
+    assert (part.status_code, part["HX-Retarget"]) == (409, "#flash")
+    assert "web runs already." in part.content.decode()
+
+
+def test_deleting_says_what_is_lost_and_asks_for_the_name(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(address="10.0.0.9")
+    client = browser(site.owner)
+    page = text_of(client, f"/machines/{site.vm.pk}/delete")
+    assert "Its disk of 1 GiB" in page
+    assert "10.0.0.9" in page
+    refused = client.post(f"/machines/{site.vm.pk}/delete", {"name": "wep"}, secure=True)
+    assert refused.status_code == 422
+    assert 'value="wep"' in refused.content.decode()
+    assert not Job.objects.exists()
+    assert client.post(f"/machines/{site.vm.pk}/delete", {"name": "web"}, secure=True)["Location"] == "/"
+    assert Job.objects.get().kind == "vm.delete"
+    assert "web is being deleted." in text_of(client, "/")
+
+
+def test_the_dialog_is_the_same_form_without_the_shell(site: Site) -> None:
+    client = browser(site.owner, **HTMX)
+    part = text_of(client, f"/machines/{site.vm.pk}/delete")
+    assert "<html" not in part
+    assert "Delete web?" in part
+    sent = client.post(f"/machines/{site.vm.pk}/delete", {"name": "web"}, secure=True)
+    assert sent["HX-Redirect"] == "/"
+
+
+def test_a_machine_of_a_silent_host_says_so_and_offers_nothing(site: Site) -> None:
+    Host.objects.update(state=HostState.UNREACHABLE)
+    page = text_of(browser(site.administrator), f"/machines/{site.vm.pk}")
+    assert "kvm1 does not answer" in page
+    assert "Unknown" in page
+    assert f"/machines/{site.vm.pk}/start" not in page
+    assert "The host of this machine does not answer" in text_of(
+        browser(site.owner), f"/machines/{site.vm.pk}"
+    )
+
+
+def test_a_job_shows_in_the_state_the_drawer_and_the_pill(site: Site) -> None:
+    steps = [
+        {"title": "Create the disk", "begun": "x", "ended": None},
+        {"title": "Start it", "begun": None, "ended": None},
+    ]
+    columns = {"vm": site.vm, "host": site.host, "project": site.project, "subject_name": "web"}
+    Job.objects.create(
+        kind="vm.create",
+        state=JobState.RUNNING,
+        plan=["a", "b"],
+        steps=steps,
+        begun=1,
+        percent=40,
+        created_by_name="Olga",
+        **columns,
+    )
+    page = text_of(browser(site.owner), f"/machines/{site.vm.pk}")
+    assert "Creating" in page
+    assert "Create web" in page
+    assert "step 1 of 2" in page
+    assert "Step 1 of 2: Create the disk" in page
+    assert "1 running" in page
+    assert page.count("40\u202f%") >= 3
+
+
+def test_cells_are_those_of_machines_one_may_see(site: Site) -> None:
+    asked = f"/cells?vm={site.vm.pk},999"
+    seen = browser(site.teammate).get(asked, secure=True).json()
+    assert [cell["id"] for cell in seen["vm"]] == [site.vm.pk]
+    assert seen["gone"] == [999]
+    hidden = browser(site.stranger).get(asked, secure=True).json()
+    assert hidden["vm"] == []
+
+
+def test_hostile_names_stay_text(site: Site) -> None:
+    evil = "<img src=x onerror=alert(1)>\"'&"
+    site.make_vm(evil, is_managed=False, address=evil[:40])
+    client = browser(site.administrator)
+    for path in ("/", f"/?q={evil[:10]}", f"/machines/{Vm.objects.get(name=evil).pk}"):
+        assert "<img" not in text_of(client, path)
+
+
+def test_the_part_that_typing_fetches_keeps_search_and_filters_together(site: Site) -> None:
+    part = text_of(browser(site.administrator, **HTMX, **{"hx-target": "list"}), "/?q=we&sort=name")
+    assert names(part) == ["web"]
+    assert "<html" not in part
+    assert 'href="?q=we&amp;sort=name&amp;state=running"' in part
+    assert '<span class="count" id="count" hx-swap-oob="true">1</span>' in part

@@ -1,0 +1,54 @@
+"""Fixtures of the lab; a conftest.py that wants them imports them from here."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import labs
+from tests.lab.fleet import TestFleetHost
+from tests.lab.host import LabHost, missing
+from tests.lab.switch import LabSwitch
+
+
+@pytest.fixture(scope="session")
+def lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
+    """A real host that all tests of a worker share: leave it as you found it."""
+    _need_lab()
+    with LabHost("shared", tmp_path_factory.mktemp("lab") / "host") as host:
+        yield host
+
+
+@pytest.fixture
+def fresh_lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
+    """A real host of the test's own, to be broken."""
+    _need_lab()
+    with LabHost("fresh", tmp_path_factory.mktemp("lab") / "host", storage_mib=64) as host:
+        yield host
+
+
+@pytest.fixture
+def lab_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabHost, LabHost]]:
+    """Two real hosts of the test's own, one and two, on a switch: for migrations."""
+    _need_lab()
+    directory = tmp_path_factory.mktemp("lab")
+    with (
+        LabSwitch() as switch,
+        LabHost("one", directory / "one", storage_mib=64, switch=switch) as one,
+        LabHost("two", directory / "two", storage_mib=64, switch=switch) as two,
+    ):
+        yield one, two
+
+
+@pytest.fixture
+def fleet_host() -> Iterator[TestFleetHost]:
+    """A host of libvirt's test driver, with its machine "test" running."""
+    if shutil.which("libvirtd", path=labs.PATH) is None:
+        pytest.skip("fleet hosts need libvirtd")
+    with TestFleetHost() as host:
+        yield host
+
+
+def _need_lab() -> None:
+    if reason := missing():
+        pytest.skip(reason)

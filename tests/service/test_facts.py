@@ -1,0 +1,133 @@
+"""Facts from hosts on their way into the rows, and what is shown of them."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.cast import Site, site
+from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
+from vrabec.inventory.rows import Rows
+from vrabec.lib import clock
+from vrabec.models.audit import Audit
+from vrabec.models.hosts import HostState
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services import facts, states, vms
+
+__all__ = ["site"]
+
+
+def domain(vm: Vm, state: DomainState = DomainState.RUNNING, **changes: object) -> DomainFacts:
+    """What a host says of `vm`, but for `changes`."""
+    values: dict[str, object] = {
+        "uuid": str(vm.uuid),
+        "name": vm.domain_name,
+        "title": vm.name,
+        "state": state,
+        "off_reason": None if state == DomainState.RUNNING else OffReason.UNKNOWN,
+        "is_persistent": True,
+        "cpus": vm.cpus,
+        "memory_mib": vm.memory_mib,
+        "disks": (),
+        "macs": (),
+        "networks": ("default",),
+        "domain_type": "qemu",
+        "has_agent_channel": True,
+        "agent_connected": False,
+        "vrabec_id": vm.pk,
+        "controller": "",
+        "xml_digest": "x",
+    }
+    return DomainFacts(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_only_what_changed_is_written(site: Site) -> None:
+    assert facts.write_vm(site.vm.pk, Seen.RUNNING)
+    version = Vm.objects.get(pk=site.vm.pk).version
+    assert not facts.write_vm(site.vm.pk, Seen.RUNNING)
+    assert Vm.objects.get(pk=site.vm.pk).version == version == 2
+
+
+def test_a_machine_that_stops_is_not_ready_any_more(site: Site) -> None:
+    facts.write_vm(site.vm.pk, Seen.RUNNING, is_ready=True)
+    facts.write_vm(site.vm.pk, Seen.OFF)
+    assert not Vm.objects.get(pk=site.vm.pk).is_ready
+
+
+def test_a_machine_nobody_registered_is_shown_and_not_touched(site: Site) -> None:
+    foreign = Vm(name="old", domain_name="old server", cpus=2, memory_mib=512)
+    vm_id = Rows(site.host.pk).saw(str(foreign.uuid), domain(foreign))
+    row = Vm.objects.get(pk=vm_id)
+    assert (row.name, row.is_managed, row.wished, row.project_id) == ("old server", False, Wished.NONE, None)
+    assert Vm.objects.visible_to(site.owner.actor).filter(pk=vm_id).count() == 0
+    assert not Job.objects.exists()
+
+
+def test_a_machine_deleted_on_its_host_keeps_a_tombstone_and_a_line(site: Site) -> None:
+    Rows(site.host.pk).saw(str(site.vm.uuid), None)
+    assert Vm.objects.get(pk=site.vm.pk).deleted_at
+    assert Audit.objects.get(action="vm.gone").subject == "web"
+
+
+def test_a_machine_that_is_just_being_made_is_not_missed(site: Site) -> None:
+    vms.create_vm(site.owner.actor, wish=site.wish())
+    Rows(site.host.pk).vanished({str(site.vm.uuid)})
+    assert Vm.objects.present().count() == 2
+
+
+@pytest.mark.parametrize(
+    ("detail", "wished"),
+    [("shutdown", Wished.OFF), ("destroyed", Wished.OFF), ("failed", Wished.ON), ("crashed", Wished.ON)],
+)
+def test_a_shutdown_from_inside_is_a_wish_and_a_crash_is_none(
+    site: Site, detail: str, wished: Wished
+) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(wished=Wished.ON)
+    rows = Rows(site.host.pk)
+    rows.saw(str(site.vm.uuid), domain(site.vm))
+    rows.stopped(str(site.vm.uuid), detail)
+    assert Vm.objects.get(pk=site.vm.pk).wished == wished
+
+
+def test_after_a_host_reboot_what_should_run_is_started_again(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(wished=Wished.ON)
+    rows = Rows(site.host.pk)
+    found = domain(site.vm, DomainState.OFF)
+    rows.saw(found.uuid, found)
+    rows.keep_wish(found)
+    rows.keep_wish(found)
+    assert Job.objects.get().kind == "vm.start"
+    assert Audit.objects.get(action="vm.keep").actor == "vrabec"
+
+
+def test_what_was_shut_down_while_nobody_looked_stays_off(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(wished=Wished.ON)
+    rows = Rows(site.host.pk)
+    found = domain(site.vm, DomainState.OFF, off_reason=OffReason.SHUTDOWN)
+    rows.saw(found.uuid, found)
+    rows.keep_wish(found)
+    assert not Job.objects.exists()
+    assert Vm.objects.get(pk=site.vm.pk).wished == Wished.OFF
+
+
+def test_a_machine_of_a_silent_host_is_unknown(site: Site) -> None:
+    facts.write_host(site.host.pk, HostState.UNREACHABLE, reason="It does not answer.")
+    vm = Vm.objects.select_related("host").get(pk=site.vm.pk)
+    assert states.shown_vm(vm, None, vm.host).key == "unknown"
+
+
+def test_a_guest_with_an_agent_is_starting_until_it_answers_or_time_is_up(site: Site) -> None:
+    vm = site.vm
+    vm.seen, vm.has_agent, vm.state_since = Seen.RUNNING, True, clock.now()
+    assert states.shown_vm(vm, None, site.host).label == "Starting"
+    vm.is_ready = True
+    assert states.shown_vm(vm, None, site.host).label == "Running"
+    vm.is_ready, vm.state_since = False, clock.now() - timedelta(minutes=6)
+    assert states.shown_vm(vm, None, site.host).label == "Running"
+
+
+def test_an_active_job_shows_as_change_with_its_percentage(site: Site) -> None:
+    job = vms.start_vm(site.owner.actor, vm=site.vm)
+    job.percent = 40
+    shown = states.shown_vm(site.vm, job, site.host)
+    assert (shown.key, shown.label, shown.percent) == ("changing", "Starting", 40)

@@ -1,0 +1,89 @@
+"""The watch of one host: it tells a host that is silent from one that takes its time."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+
+from tests.e2e.waiting import wait_until
+from tests.lab import TestFleetHost
+from tests.lab.fixtures import fleet_host
+from vrabec.hypervisor import stats
+from vrabec.inventory import watch
+from vrabec.inventory.watch import HostWatch
+from vrabec.models.hosts import Host, HostState
+
+__all__ = ["fleet_host"]
+SILENT_SECONDS = 0.3
+
+
+@pytest.fixture
+def host(transactional_db: None, fleet_host: TestFleetHost) -> Host:
+    return Host.objects.create(name="one", uri=fleet_host.uri)
+
+
+@pytest.fixture
+def watched(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostWatch]:
+    """A watch of `host` with short limits, and somebody who checks its silence, as the fleet does."""
+    monkeypatch.setattr(watch, "UNREACHABLE_SECONDS", SILENT_SECONDS)
+    monkeypatch.setattr(watch, "SWEEP_SECONDS", 0.05)
+    running, stop = HostWatch(host), threading.Event()
+    checker = threading.Thread(target=_check, args=[running, stop])
+    running.start()
+    checker.start()
+    yield running
+    stop.set()
+    running.stop()
+    checker.join()
+    running.join(30)
+
+
+def _check(running: HostWatch, stop: threading.Event) -> None:
+    while not stop.wait(0.05):
+        running.check_silence()
+    connection.close()
+
+
+def becomes(host: Host, state: HostState) -> Callable[[], bool]:
+    return lambda: Host.objects.get(pk=host.pk).state == state
+
+
+def test_a_host_that_hung_for_less_than_the_keepalive_is_online_again_without_a_new_connection(
+    watched: HostWatch, host: Host, fleet_host: TestFleetHost
+) -> None:
+    wait_until(becomes(host, HostState.ONLINE), "online")
+    fleet_host.hang()
+    wait_until(becomes(host, HostState.UNREACHABLE), "unreachable")
+    fleet_host.resume()
+    wait_until(becomes(host, HostState.ONLINE), "online again", seconds=10)
+
+
+def test_a_host_whose_sweep_takes_long_is_not_silent(
+    watched: HostWatch, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(becomes(host, HostState.ONLINE), "online")
+    seen: list[HostState] = []
+    done = threading.Event()
+
+    def slowly(connected: object) -> Iterator[object]:
+        # Many machines, each of them answered soon: as on a host whose guests share few CPUs.
+        for _ in range(10):
+            threading.Event().wait(SILENT_SECONDS / 3)
+            seen.append(HostState(Host.objects.get(pk=host.pk).state))
+        done.set()
+        yield from ()
+
+    monkeypatch.setattr(stats, "samples", slowly)
+    assert done.wait(60)
+    assert set(seen) == {HostState.ONLINE}
+
+
+@pytest.mark.parametrize(
+    ("size", "took_s", "next_size"),
+    [(10, 0.01, 20), (10, 0.2, 10), (10, 2.0, 1), (1, 30.0, 1), (10, 0.0, 20), (20, 0.4, 10)],
+)
+def test_the_slower_the_machines_answer_the_fewer_are_asked_at_once(
+    size: int, took_s: float, next_size: int
+) -> None:
+    assert stats.next_size(size, took_s) == next_size

@@ -1,0 +1,74 @@
+"""The settings file: what stands in it is taken, what is wrong with it is one sentence."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from vrabec.config.files import Config, database_settings, read_config
+from vrabec.lib.errors import Invalid
+
+SETTINGS = Path(__file__).parents[2] / "docs/reference/settings.md"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "vrabec.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert read_config(tmp_path / "none.toml") == Config()
+
+
+def test_what_stands_in_the_file_is_taken(tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, 'port = 9443\nnames = ["cloud.example.org"]\n'))
+    assert (config.port, config.names) == (9443, ("cloud.example.org",))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "there is no setting prot."),
+        ('port = "8443"', "port must be a whole number."),
+        ("port = true", "port must be a whole number."),
+        ("data_dir = 1", "data_dir must be a text."),
+        ('names = "x"', "names must be a list of texts."),
+        ("port =", "is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(Invalid) as caught:
+        read_config(path)
+    assert str(caught.value).startswith(str(path))
+    assert said in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="cannot be read"):
+        read_config(tmp_path)
+
+
+def test_a_database_is_sqlite_in_the_data_directory() -> None:
+    assert database_settings(Config(data_dir="/data"))["NAME"] == "/data/vrabec.sqlite3"
+
+
+def test_a_postgresql_url_is_taken_apart() -> None:
+    found = database_settings(Config(database="postgresql://u%40x:p%2Fw@[::1]:5433/cloud"))
+    wanted = {"NAME": "cloud", "USER": "u@x", "PASSWORD": "p/w", "HOST": "::1", "PORT": "5433"}
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_another_database_is_refused() -> None:
+    with pytest.raises(Invalid, match="postgresql://"):
+        database_settings(Config(database="mysql://host/name"))
+
+
+def test_the_reference_lists_every_setting_with_its_default() -> None:
+    text = SETTINGS.read_text()
+    for field in fields(Config):
+        assert f"`{field.name}`" in text
+        if isinstance(field.default, int) or field.default:
+            shown = '["*"]' if field.name == "names" else str(field.default)
+            assert f"`{shown}`" in text
