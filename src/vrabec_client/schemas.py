@@ -51,6 +51,7 @@ class VmWish(TypedDict, total=False):
     ssh_keys: list[str]
     password: str
     run: list[str]
+    firmware: str
 
 
 class Vm(TypedDict):
@@ -72,6 +73,7 @@ class Vm(TypedDict):
     network: str
     mac: str
     address: str
+    firmware: str
     cpu_percent: float | None
     memory_used_mib: int | None
     managed: bool
@@ -139,6 +141,7 @@ class Template(TypedDict):
     size_bytes: int
     disk_mib: int
     memory_mib: int
+    has_uefi: bool
     sha256: str
     built_at: str | None
 

@@ -83,7 +83,7 @@ def test_a_refused_form_keeps_what_was_typed_and_names_field_and_limit(ada: Pers
 def test_hostile_text_in_every_field_stays_text(ada: Person, machines: Machines, on_host: OnHost) -> None:
     page = ada.open("/machines/new")
     page.get_by_role("radio", name="Custom").check()
-    page.get_by_text("More: gateway").click()
+    page.get_by_text("More: gateway, firmware").click()
     fields = ("name", "cpus", "memory", "disk", "address", "gateway", "ssh_keys")
     typed = dict.fromkeys(fields, HOSTILE) | {"name": HOSTILE[:63]}
     for field, text in typed.items():

@@ -42,6 +42,13 @@ def test_a_sent_form_makes_the_machine_and_shows_it(site: Site) -> None:
     assert Job.objects.get().args["ssh_keys"] == [KEY]
 
 
+def test_a_machine_is_made_with_uefi_from_a_template_that_boots_by_it(site: Site) -> None:
+    Template.objects.filter(name="tiny").update(has_uefi=True)
+    post(site.owner, firmware="uefi")
+    assert Vm.objects.get(name="fresh").firmware == "uefi"
+    assert "--firmware uefi" in command_of(Typed(template="tiny", size="tiny", firmware="uefi"))
+
+
 def test_a_custom_size_is_read_in_any_unit(site: Site) -> None:
     post(site.owner, size="custom", cpus="2", memory="0.5 GiB", disk="3g")
     made = Vm.objects.get(name="fresh")

@@ -76,6 +76,8 @@ WRONG = [
     ({"address": "10.0.0.5/24", "gateway": "10.1.0.1"}, "gateway", "in 10.0.0.0/24"),
     ({"gateway": "10.1.0.1"}, "gateway", "needs a fixed address"),
     ({"run": ("x" * 5000,)}, "run", "4000 signs"),
+    ({"firmware": "coreboot"}, "firmware", "bios or uefi"),
+    ({"firmware": "uefi"}, "firmware", "tiny boots by BIOS alone"),
 ]
 
 

@@ -47,6 +47,8 @@ CASES: dict[str, tuple[int, str, type[VrabecError], str]] = {
                    NoCapacity, "disk is full"),
     "full start": (SYSTEM, "cannot write data to file '/var/lib/libvirt/dnsmasq/virbr0.macs.new': "
                            "No space left on device", NoCapacity, "disk is full"),
+    "uefi": (libvirt.VIR_ERR_OPERATION_FAILED,
+             "operation failed: Unable to find any firmware to satisfy 'efi'", HostError, "package ovmf"),
     "memory": (INTERNAL, DIED + "cannot set up guest memory 'pc.ram': Cannot allocate memory",
                NoCapacity, "free memory"),
     "disk": (SYSTEM, "Cannot access storage file '/p/vm.qcow2' (as uid:64055, gid:64055): "

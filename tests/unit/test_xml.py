@@ -26,6 +26,7 @@ SPECS = {
         seed_path="/var/lib/libvirt/vrabec/vm-7-seed.iso", has_agent=True, project="lab",
         controller="6f0c2f43-6f53-4d6e-9a35-64b7ce0fbd11",
     ),
+    "domain-uefi": replace(TINY, firmware="uefi"),
 }  # fmt: skip
 TEXT_FIELDS = ("name", "title", "disk_path", "seed_path", "network", "mac", "project", "controller")
 

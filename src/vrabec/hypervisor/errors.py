@@ -192,6 +192,11 @@ RULES = (
         "The storage pool is not active on the host: start it there (virsh pool-start).",
         words=_words(r"storage pool .*is not active"),
     ),
+    Rule(
+        HostError,
+        "The host has no UEFI firmware: install the package ovmf there, or choose BIOS.",
+        words=_words(r"unable to find any firmware to satisfy|unable to find .*efi.* firmware"),
+    ),
     # State, and the rest.
     Rule(
         HostError,

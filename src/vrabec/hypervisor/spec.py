@@ -11,6 +11,7 @@ class VmSpec:
     """A machine to be made. `disk_path` is a qcow2 file, `seed_path` an ISO image; both lie on the host.
 
     `controller` names the Vrabec that made it: two of them may use one host, and `vm_id` is each one's own.
+    `firmware` is "bios" or "uefi".
     """
 
     vm_id: int
@@ -28,6 +29,7 @@ class VmSpec:
     has_agent: bool
     project: str = ""
     controller: str = ""
+    firmware: str = "bios"
 
 
 class DomainState(StrEnum):

@@ -85,7 +85,7 @@ def plain(text: str) -> str:
 def _platform(spec: VmSpec) -> Iterator[etree._Element]:
     yield element("memory", str(spec.memory_mib), unit="MiB")
     yield element("vcpu", str(spec.cpus))
-    yield element("os", element("type", "hvm", arch=spec.arch, machine="q35"), element("boot", dev="hd"))
+    yield _os(spec)
     yield element("features", element("acpi"), element("apic"), element("vmport", state="off"))
     yield cpu_element(spec.domain_type)
     # Without HPET a Linux guest sleeps; with it QEMU wakes for every tick of it.
@@ -100,6 +100,16 @@ def _platform(spec: VmSpec) -> Iterator[etree._Element]:
     yield element("on_reboot", "restart")
     yield element("on_crash", "destroy")
     yield element("pm", element("suspend-to-mem", enabled="no"), element("suspend-to-disk", enabled="no"))
+
+
+def _os(spec: VmSpec) -> etree._Element:
+    """What starts the guest. For UEFI the host's libvirt picks one of the files that the host has."""
+    kind = element("type", "hvm", arch=spec.arch, machine="q35")
+    if spec.firmware != "uefi":
+        return element("os", kind, element("boot", dev="hd"))
+    # Without Secure Boot: it needs SMM, slow under emulation, and refuses guests that are not signed.
+    features = (element("feature", enabled="no", name=name) for name in ("enrolled-keys", "secure-boot"))
+    return element("os", kind, element("firmware", *features), element("boot", dev="hd"), firmware="efi")
 
 
 def cpu_element(domain_type: str) -> etree._Element:

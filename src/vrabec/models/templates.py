@@ -18,7 +18,8 @@ class TemplateState(models.TextChoices):
 class Template(models.Model):
     """An image in the controller's store, put on a host when its first machine is made there.
 
-    `sha256` names the content: two builds of the same content are one file and one volume.
+    `sha256` names the content: two builds of the same content are one file and one volume. All boot by BIOS;
+    `has_uefi` says that machines may boot it by UEFI as well.
     """
 
     name = models.CharField(max_length=63, unique=True)
@@ -31,6 +32,7 @@ class Template(models.Model):
     size_bytes = models.PositiveBigIntegerField(default=0)
     disk_mib = models.PositiveIntegerField(default=0)
     memory_mib = models.PositiveIntegerField(default=0)
+    has_uefi = models.BooleanField(default=False)
     has_agent = models.BooleanField(default=True)
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -34,6 +34,13 @@ class Wished(models.TextChoices):
     NONE = "none", "None"
 
 
+class Firmware(models.TextChoices):
+    """What starts the guest."""
+
+    BIOS = "bios", "BIOS"
+    UEFI = "uefi", "UEFI"
+
+
 class VmQuerySet(models.QuerySet["Vm"]):
     """Machines as an actor sees them."""
 
@@ -70,6 +77,7 @@ class Vm(models.Model):
     network = models.CharField(max_length=64, blank=True)
     mac = models.CharField(max_length=17, blank=True)
     address = models.CharField(max_length=45, blank=True)
+    firmware = models.CharField(max_length=8, choices=Firmware.choices, default=Firmware.BIOS)
     wished = models.CharField(max_length=8, choices=Wished.choices, default=Wished.NONE)
     seen = models.PositiveSmallIntegerField(choices=Seen.choices, default=Seen.PENDING)
     state_since = models.DateTimeField(auto_now_add=True)

@@ -186,6 +186,7 @@ def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, h
         network=wish.network,
         mac=_new_mac(),
         address=wish.address.partition("/")[0],
+        firmware=wish.firmware,
         wished=Wished.ON,
         has_agent=template.has_agent,
         created_by_id=actor.user_id or None,

@@ -11,6 +11,7 @@ from vrabec.lib.errors import Invalid
 from vrabec.lib.names import check_label
 from vrabec.models.hosts import Host
 from vrabec.models.templates import Template
+from vrabec.models.vms import Firmware
 
 MIN_MEMORY_MIB = 64
 MAX_DISK_MIB = 64 * 1024 * 1024
@@ -38,11 +39,16 @@ class VmWish:
     ssh_keys: tuple[str, ...] = ()
     password: str = ""
     run: tuple[str, ...] = ()
+    firmware: str = Firmware.BIOS
 
 
 def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
     """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
-    errors = (*_errors(wish), *_size_errors(wish, template, hosts))
+    errors = (
+        *_errors(wish),
+        *_firmware_errors(wish, template),
+        *_size_errors(wish, template, hosts),
+    )
     if errors:
         first = errors[0]
         raise Invalid(first.template, field=first.field, errors=errors, **first.params)
@@ -97,6 +103,13 @@ def _is_within(address: str, network: ipaddress.IPv4Network) -> bool:
         return ipaddress.IPv4Address(address) in network
     except ValueError:
         return False
+
+
+def _firmware_errors(wish: VmWish, template: Template) -> Iterator[Invalid]:
+    if wish.firmware not in Firmware.values:
+        yield Invalid("Choose bios or uefi.", field="firmware")
+    elif wish.firmware == Firmware.UEFI and not template.has_uefi:
+        yield Invalid("The template %(name)s boots by BIOS alone.", field="firmware", name=template.name)
 
 
 def _size_errors(wish: VmWish, template: Template, hosts: list[Host]) -> Iterator[Invalid]:

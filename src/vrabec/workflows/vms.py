@@ -156,6 +156,7 @@ def spec_of(vm: Vm) -> VmSpec:
         mac=vm.mac,
         has_agent=vm.has_agent,
         project=vm.project.name if vm.project else "",
+        firmware=vm.firmware,
     )
 
 

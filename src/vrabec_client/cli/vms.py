@@ -77,6 +77,7 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Load", "" if vm["cpu_percent"] is None else f"{vm['cpu_percent']:.0f} %"),
         ("Memory", show_mib(vm["memory_mib"]) + used),
         ("Disk", show_mib(vm["disk_mib"])),
+        ("Firmware", vm["firmware"].upper()),
         ("Template", vm["template"]),
         ("Host", vm["host"]),
         ("Managed", "" if vm["managed"] else "no: found on its host"),
@@ -105,6 +106,8 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
 @click.option("--gateway", default="", help="The gateway that goes with --address.")
 @click.option("--ssh-key", multiple=True, type=click.File("rb"), help="A file of public keys. Repeatable.")
 @click.option("--password-stdin", is_flag=True, help="Read the guest's password from standard input.")
+@click.option("--firmware", default="bios", show_default=True, type=click.Choice(["bios", "uefi"]),
+              help="What starts the guest.")  # fmt: skip
 @click.option("--run", multiple=True, metavar="COMMAND", help="Run in the guest at first boot. Repeatable.")
 @wait_option
 @timeout_option
@@ -128,6 +131,7 @@ def _wish(given: dict[str, Any]) -> schemas.VmWish:
         "ssh_keys": [key for file in given["ssh_key"] for key in _keys(file)],
         "password": one_line("the password") if given["password_stdin"] else "",
         "run": list(given["run"]),
+        "firmware": given["firmware"],
     }
 
 

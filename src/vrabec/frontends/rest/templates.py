@@ -26,6 +26,7 @@ class TemplateOut(Schema):
     size_bytes: int
     disk_mib: int
     memory_mib: int
+    has_uefi: bool
     sha256: str
     built_at: datetime | None
 

@@ -24,7 +24,7 @@ router = Router(tags=["machines"], auth=AUTH)
 
 
 class VmIn(Schema):
-    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP."""
+    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP; `firmware` bios or uefi."""
 
     name: Annotated[str, Field(max_length=300, examples=["web-1"])]
     project: Annotated[str, Field(max_length=300)] = "main"
@@ -38,6 +38,7 @@ class VmIn(Schema):
     ssh_keys: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=100)] = []
     password: Annotated[str, Field(max_length=1000)] = ""
     run: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=200)] = []
+    firmware: Annotated[str, Field(max_length=64, examples=["uefi"])] = "bios"
 
 
 class VmOut(Schema):
@@ -59,6 +60,7 @@ class VmOut(Schema):
     network: str
     mac: str
     address: str
+    firmware: str
     cpu_percent: float | None
     memory_used_mib: int | None
     managed: bool
@@ -87,6 +89,7 @@ class VmOut(Schema):
             network=vm.network,
             mac=vm.mac,
             address=vm.address,
+            firmware=vm.firmware,
             cpu_percent=cell["cpu"],
             memory_used_mib=cell["memory_used"],
             managed=vm.is_managed,

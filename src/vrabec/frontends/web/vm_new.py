@@ -16,6 +16,7 @@ from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity
 from vrabec.lib.units import parse_mib
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
+from vrabec.models.vms import Firmware
 from vrabec.services.hosts import list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
@@ -45,6 +46,7 @@ class Typed:
     gateway: str = ""
     ssh_keys: str = ""
     password: str = ""
+    firmware: str = Firmware.BIOS.value
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def wish_of(typed: Typed) -> VmWish:
         gateway=typed.gateway.strip(),
         ssh_keys=tuple(line.strip() for line in typed.ssh_keys.splitlines() if line.strip()),
         password=typed.password,
+        firmware=typed.firmware,
     )
 
 
@@ -110,6 +113,7 @@ def command_of(typed: Typed) -> str:
         lines += [[f"--{option}", value]] if value else []
     lines += [["--ssh-key", "FILE"]] if typed.ssh_keys.strip() else []
     lines += [["--password-stdin"]] if typed.password else []
+    lines += [["--firmware", typed.firmware]] if typed.firmware != Firmware.BIOS else []
     return " \\\n    ".join(shlex.join(words) for words in lines)
 
 
@@ -164,6 +168,7 @@ def _form(
         "projects": [(project.name, project.shown_name) for project in projects],
         "templates": templates,
         "sizes": _cards(known),
+        "firmwares": Firmware.choices,
         "networks": [(name, name) for name in networks],
         "rooms": known[:MAX_ROOMS] if may(request.actor, "host.view") else [],
         "more_rooms": max(0, len(known) - MAX_ROOMS),

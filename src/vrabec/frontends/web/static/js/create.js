@@ -45,6 +45,7 @@ function command() {
   }
   if (value("ssh_keys").trim()) lines.push(["--ssh-key", "FILE"]);
   if (value("password")) lines.push(["--password-stdin"]);
+  if (value("firmware") !== "bios") lines.push(["--firmware", value("firmware")]);
   return lines.map((words) => words.map(quote).join(" ")).join(" \\\n    ");
 }
 
