@@ -86,10 +86,10 @@ class Client:
     # machines
 
     def list_vms(
-        self, *, search: str = "", state: str = "", page: int = 1, per_page: int = 50
+        self, *, search: str = "", state: str = "", tag: str = "", page: int = 1, per_page: int = 50
     ) -> schemas.VmPage:
         """One page of machines. `search` finds parts of names, beginnings of addresses and projects."""
-        query = {"search": search, "state": state, "page": page, "per_page": per_page}
+        query = {"search": search, "state": state, "tag": tag, "page": page, "per_page": per_page}
         return cast("schemas.VmPage", self._get("/vms", query))
 
     def get_vm(self, vm_id: int) -> schemas.Vm:
@@ -99,6 +99,10 @@ class Client:
     def create_vm(self, name: str, **wish: Unpack[schemas.VmWish]) -> schemas.VmJob:
         """Clone a machine from a template and start it. Raises Invalid, Conflict, NoCapacity, Forbidden."""
         return cast("schemas.VmJob", self._post("/vms", {"name": name, **wish}))
+
+    def describe_vm(self, vm_id: int, **words: Unpack[schemas.VmWords]) -> schemas.Vm:
+        """Write a machine's description and tags. Raises Invalid, Forbidden."""
+        return cast("schemas.Vm", self._http.request("PATCH", f"/vms/{vm_id:d}", body=words))
 
     def start_vm(self, vm_id: int) -> schemas.VmJob:
         """Start a machine that is off. Raises WrongState, NoCapacity, Conflict, Forbidden."""

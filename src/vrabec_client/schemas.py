@@ -54,6 +54,18 @@ class VmWish(TypedDict, total=False):
     firmware: str
 
 
+class VmWords(TypedDict, total=False):
+    """What to say of a machine; what is left out stays.
+
+    `tags` are all of them, `tag` and `untag` single ones.
+    """
+
+    description: str
+    tags: list[str]
+    tag: list[str]
+    untag: list[str]
+
+
 class Vm(TypedDict):
     """A machine as last seen. `host` is given to administrators only."""
 
@@ -76,6 +88,8 @@ class Vm(TypedDict):
     firmware: str
     cpu_percent: float | None
     memory_used_mib: int | None
+    description: str
+    tags: list[str]
     managed: bool
     job: int | None
     since: str

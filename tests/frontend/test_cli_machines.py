@@ -157,3 +157,15 @@ def test_a_cancelled_job_ends_a_wait_with_status_nine(vrabec: Vrabec) -> None:
     said = vrabec("job", "wait", job_id)
     assert said.status == 9
     assert "Start web was cancelled." in said.err
+
+
+def test_set_describes_and_tags(vrabec: Vrabec, site: Site) -> None:
+    assert (
+        vrabec("vm", "set", "web", "--tag", "prod", "--tag", "web", "--description", "a\x1b[2Jb").status == 5
+    )
+    said = vrabec("vm", "set", "web", "--tag", "prod", "--tag", "web", "--description", "Grades")
+    assert (said.status, said.out) == (0, "web: prod web.\n")
+    assert vrabec("vm", "set", "web", "--untag", "web", "-o", "json").data["tags"] == ["prod"]
+    assert "Grades" in vrabec("vm", "show", "web").out
+    assert [vm["name"] for vm in vrabec("vm", "list", "--tag", "prod", "-o", "json").data["items"]] == ["web"]
+    assert vrabec("vm", "set", "web").status == 2

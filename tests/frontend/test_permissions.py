@@ -21,6 +21,7 @@ from vrabec.services.tokens import list_tokens
 CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
 BODIES = {
     "create_vm": {"name": "fresh", "project": "alpha"},
+    "describe_vm": {"description": "words"},
     "build_template": {"builder": "tiny"},
     "add_host": {"name": "kvm9", "uri": "test:///default"},
     "create_project": {"name": "gamma"},

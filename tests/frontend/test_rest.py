@@ -163,3 +163,18 @@ def test_the_description_covers_every_route_and_error() -> None:
             assert operation["summary"], (path, method)
             assert operation["description"], (path, method)
             assert {"401", "404", "409", "422"} <= {str(code) for code in operation["responses"]}
+
+
+def test_a_machine_is_described_and_tagged_at_once(site: Site) -> None:
+    path = f"/vms/{site.vm.pk}"
+    said = call(site, "PATCH", path, {"description": "<b>", "tags": ["web", "prod"]})
+    assert (said.status_code, said.json()["description"], said.json()["tags"]) == (
+        200,
+        "<b>",
+        ["prod", "web"],
+    )
+    assert call(site, "PATCH", path, {"untag": ["web"], "tag": ["x"]}).json()["tags"] == ["prod", "x"]
+    assert call(site, "GET", "/vms?tag=prod").json()["total"] == 1
+    assert call(site, "GET", "/vms?tag=pro").json()["total"] == 0
+    wrong = call(site, "PATCH", path, {"tags": ["No"]})
+    assert (wrong.status_code, wrong.json()["error"]["field"]) == (422, "tags")

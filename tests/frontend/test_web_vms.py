@@ -246,3 +246,34 @@ def test_the_part_that_typing_fetches_keeps_search_and_filters_together(site: Si
     assert "<html" not in part
     assert 'href="?q=we&amp;sort=name&amp;state=running"' in part
     assert '<span class="count" id="count" hx-swap-oob="true">1</span>' in part
+
+
+def test_description_and_tags_are_shown_as_text_and_edited_in_a_form(site: Site) -> None:
+    owner = browser(site.owner)
+    path = f"/machines/{site.vm.pk}/describe"
+    assert "Such as prod web" in text_of(owner, path)
+    hostile = "<img src=x onerror=alert(1)>"
+    sent = {"description": hostile, "tags": "prod, web"}
+    assert owner.post(path, sent, secure=True)["Location"] == f"/machines/{site.vm.pk}"
+    page = text_of(owner, f"/machines/{site.vm.pk}")
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    assert hostile not in page
+    assert 'href="/?tag=prod"' in page
+    assert names(text_of(owner, "/?tag=prod")) == ["web"]
+    assert names(text_of(owner, "/?tag=pro")) == []
+
+
+def test_a_refused_description_keeps_what_was_typed(site: Site) -> None:
+    sent = {"description": "kept words", "tags": "WRONG"}
+    response = browser(site.owner, **HTMX).post(f"/machines/{site.vm.pk}/describe", sent, secure=True)
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "kept words" in page
+    assert "1 to 32 of" in page
+
+
+def test_who_may_only_look_sees_the_description_without_a_way_to_edit(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(description="Grades")
+    page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}")
+    assert "Grades" in page
+    assert "/describe" not in page

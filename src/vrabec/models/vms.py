@@ -59,7 +59,8 @@ class Vm(models.Model):
     """One machine. `id` is ours and for ever; (host, uuid) is libvirt's and unique while present.
 
     `domain_name` is its name on the host: "project.name" for those we made, so that two projects may
-    use one name (names have no dot, so it cannot be read two ways).
+    use one name (names have no dot, so it cannot be read two ways). `tag_line` holds the tags as
+    " prod web ", so that a list finds " prod " without a join.
     """
 
     name = models.CharField(max_length=255)
@@ -81,6 +82,8 @@ class Vm(models.Model):
     wished = models.CharField(max_length=8, choices=Wished.choices, default=Wished.NONE)
     seen = models.PositiveSmallIntegerField(choices=Seen.choices, default=Seen.PENDING)
     state_since = models.DateTimeField(auto_now_add=True)
+    description = models.TextField(blank=True)
+    tag_line = models.CharField(max_length=700, blank=True)
     has_agent = models.BooleanField(default=False)
     is_ready = models.BooleanField(default=False)
     xml_digest = models.CharField(max_length=64, blank=True)
@@ -109,6 +112,11 @@ class Vm(models.Model):
             models.Index(fields=["project", "name", "id"], name="vm_by_project"),
             models.Index(fields=["memory_mib", "id"], name="vm_by_memory"),
         )
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags, in order of the alphabet."""
+        return self.tag_line.split()
 
 
 class VmLoad(models.Model):

@@ -44,6 +44,7 @@ class VmQuery:
     state: str = ""
     host: str = ""
     project: str = ""
+    tag: str = ""
     sort: str = "state"
     page: int = 1
     per_page: int = 50
@@ -80,6 +81,8 @@ def _matching(actor: Actor, query: VmQuery) -> QuerySet[Vm]:
         rows = rows.filter(host__name=query.host)
     if query.project:
         rows = rows.filter(project__name=query.project)
+    if query.tag:
+        rows = rows.filter(tag_line__contains=f" {query.tag} ")
     return rows
 
 

@@ -33,6 +33,7 @@ ACTIONS: dict[str, Level] = {
     "vm.list": Level.SIGNED_IN,
     "vm.view": Level.VIEWER,
     "vm.create": Level.OWNER,
+    "vm.describe": Level.OWNER,
     "vm.start": Level.OWNER,
     "vm.shutdown": Level.OWNER,
     "vm.power_off": Level.OWNER,

@@ -10,7 +10,18 @@ from typing import Any
 
 import click
 
-from vrabec_client.cli import INTERRUPTED, hosts, jobs, output, projects, session, templates, tokens, vms
+from vrabec_client.cli import (
+    INTERRUPTED,
+    hosts,
+    jobs,
+    output,
+    projects,
+    session,
+    templates,
+    tokens,
+    vm_edit,
+    vms,
+)
 from vrabec_client.cli.app import App, Group
 from vrabec_client.cli.completion import completion
 from vrabec_client.errors import VrabecError
@@ -46,6 +57,7 @@ for command in (
     projects.project, jobs.job, tokens.token, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
+vms.vm.add_command(vm_edit.set_)
 
 
 def run(arguments: list[str]) -> int:

@@ -29,6 +29,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("CPUS", lambda vm: vm["cpus"]),
     ("MEMORY", lambda vm: show_mib(vm["memory_mib"])),
     ("CPU", lambda vm: "" if vm["cpu_percent"] is None else f"{vm['cpu_percent']:.0f} %"),
+    ("TAGS", lambda vm: " ".join(vm["tags"])),
     ("HOST", lambda vm: vm["host"]),
 )
 vm_argument = click.argument("name", metavar="NAME|ID", shell_complete=vm_names)
@@ -42,11 +43,12 @@ def vm() -> None:
 @vm.command("list")
 @click.option("--search", default="", help="A part of the name, the beginning of an address, or a project.")
 @click.option("--state", type=click.Choice(STATES), help="Only machines in this state.")
+@click.option("--tag", default="", help="Only machines with this tag.")
 @page_options
 @pass_app
-def list_(app: App, search: str, state: str | None, page: int, per_page: int) -> None:
+def list_(app: App, /, state: str | None, **query: Any) -> None:
     """List machines, those that need somebody first."""
-    found = app.client.list_vms(search=search, state=state or "", page=page, per_page=per_page)
+    found = app.client.list_vms(state=state or "", **query)
     app.show(found, lambda: table(_COLUMNS, found["items"]))
     pages(app, "machines", found)
 
@@ -69,6 +71,8 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("UUID", vm["uuid"]),
         ("Project", vm["project"]),
         ("State", state),
+        ("Tags", " ".join(vm["tags"])),
+        ("Description", vm["description"]),
         ("Job", vm["job"]),
         ("Address", vm["address"]),
         ("Network", vm["network"]),

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import JobOut, Page, PerPage, answers
@@ -18,9 +18,11 @@ from vrabec.services import vms
 from vrabec.services.cells import active_jobs, vm_cell
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.permissions import may
+from vrabec.services.vm_edit import VmWords, describe_vm
 from vrabec.services.wishes import VmWish
 
 router = Router(tags=["machines"], auth=AUTH)
+Tags = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=200)]
 
 
 class VmIn(Schema):
@@ -39,6 +41,18 @@ class VmIn(Schema):
     password: Annotated[str, Field(max_length=1000)] = ""
     run: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=200)] = []
     firmware: Annotated[str, Field(max_length=64, examples=["uefi"])] = "bios"
+
+
+class VmWordsIn(Schema):
+    """What to say of a machine; what is left out stays.
+
+    `tags` are all of them, `tag` and `untag` single ones.
+    """
+
+    description: Annotated[str | None, Field(max_length=100_000)] = None
+    tags: Tags | None = None
+    tag: Tags = []
+    untag: Tags = []
 
 
 class VmOut(Schema):
@@ -63,6 +77,8 @@ class VmOut(Schema):
     firmware: str
     cpu_percent: float | None
     memory_used_mib: int | None
+    description: str
+    tags: list[str]
     managed: bool
     job: int | None
     since: datetime
@@ -92,11 +108,23 @@ class VmOut(Schema):
             firmware=vm.firmware,
             cpu_percent=cell["cpu"],
             memory_used_mib=cell["memory_used"],
+            description=vm.description,
+            tags=vm.tags,
             managed=vm.is_managed,
             job=job.pk if job else None,
             since=cell["since"],
             created_at=vm.created_at,
         )
+
+
+class VmQueryIn(Schema):
+    """Which machines: `search` finds parts of names and addresses, `state` is as shown, `tag` a whole tag."""
+
+    search: Annotated[str, Field(max_length=200)] = ""
+    state: Annotated[str, Field(max_length=20)] = ""
+    tag: Annotated[str, Field(max_length=64)] = ""
+    page: Page = 1
+    per_page: PerPage = 50
 
 
 class VmPage(Schema):
@@ -121,18 +149,12 @@ def _queued(job: Job) -> Status[VmJob]:
 
 @router.get("/vms", response=answers({200: VmPage}), operation_id="list_vms")
 @action("vm.list")
-def index(
-    request: HttpRequest,
-    search: Annotated[str, Field(max_length=200)] = "",
-    state: Annotated[str, Field(max_length=20)] = "",
-    page: Page = 1,
-    per_page: PerPage = 50,
-) -> VmPage:
-    """Machines you may see. `search` finds parts of names and addresses; `state` is as shown."""
+def index(request: HttpRequest, wanted: Query[VmQueryIn]) -> VmPage:
+    """Machines you may see."""
     who = actor(request)
-    found = list_vms(who, VmQuery(search=search, state=state, page=page, per_page=per_page))
+    found = list_vms(who, VmQuery(**wanted.dict()))
     items = [VmOut.of(who, vm, found.jobs.get(vm.pk)) for vm in found.rows]
-    return VmPage(items=items, total=found.total, page=page, per_page=per_page)
+    return VmPage(items=items, total=found.total, page=wanted.page, per_page=wanted.per_page)
 
 
 @router.post("/vms", response=answers({202: VmJob}), operation_id="create_vm")
@@ -150,6 +172,21 @@ def show(request: HttpRequest, vm_id: int) -> VmOut:
     """One machine."""
     who = actor(request)
     vm = vms.get_vm(who, vm_id=vm_id)
+    return VmOut.of(who, vm, active_jobs([vm.pk]).get(vm.pk))
+
+
+@router.patch("/vms/{vm_id}", response=answers({200: VmOut}), operation_id="describe_vm")
+@action("vm.describe")
+def describe(request: HttpRequest, vm_id: int, words: VmWordsIn) -> VmOut:
+    """Write a machine's description (4,000 signs at most) and tags (20 of 1 to 32 of a-z, 0-9, hyphens)."""
+    who = actor(request)
+    given = VmWords(
+        description=words.description,
+        tags=None if words.tags is None else tuple(words.tags),
+        tag=tuple(words.tag),
+        untag=tuple(words.untag),
+    )
+    vm = describe_vm(who, vm=vms.get_vm(who, vm_id=vm_id), words=given)
     return VmOut.of(who, vm, active_jobs([vm.pk]).get(vm.pk))
 
 

@@ -17,6 +17,7 @@ from vrabec.services.activity import list_activity
 
 _WORDS = {
     "vm.create": ("plus", gettext_noop("Create %(name)s")),
+    "vm.describe": ("pencil", gettext_noop("Describe %(name)s")),
     "vm.start": ("player-play", gettext_noop("Start %(name)s")),
     "vm.shutdown": ("power", gettext_noop("Shut down %(name)s")),
     "vm.power_off": ("power", gettext_noop("Power off %(name)s")),

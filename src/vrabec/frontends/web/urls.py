@@ -15,6 +15,7 @@ from vrabec.frontends.web import (
     session,
     templates,
     tree,
+    vm_edit,
     vm_new,
     vms,
 )
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/<int:vm_id>", vms.show, name="vm"),
     path("machines/<int:vm_id>/activity", vms.activity, name="vm-activity"),
     path("machines/<int:vm_id>/actions", vms.actions, name="vm-actions"),
+    path("machines/<int:vm_id>/describe", vm_edit.describe, name="vm-describe"),
     path("machines/<int:vm_id>/start", vms.start, name="vm-start"),
     path("machines/<int:vm_id>/shutdown", vms.shutdown, name="vm-shutdown"),
     path("machines/<int:vm_id>/power-off", vms.power_off, name="vm-power-off"),

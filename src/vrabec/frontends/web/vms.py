@@ -177,7 +177,8 @@ def _about(actor: Actor, vm: Vm) -> dict[str, Any]:
     row: VmRow = vm_row(vm, job, with_host=hosts)
     silent = vm.host is not None and vm.host.state == HostState.UNREACHABLE
     verbs = vms.allowed_verbs(actor, vm, busy=job is not None)
-    return {"vm": vm, "row": row, "verbs": verbs, "silent": silent, "with_hosts": hosts}
+    edits = may(actor, "vm.describe", vm.project_id)
+    return {"vm": vm, "row": row, "verbs": verbs, "edits": edits, "silent": silent, "with_hosts": hosts}
 
 
 def _query(request: HttpRequest) -> VmQuery:
@@ -188,6 +189,7 @@ def _query(request: HttpRequest) -> VmQuery:
         state=state if state in FILTERS else "",
         host=request.GET.get("host", "")[:MAX_SEARCH],
         project=request.GET.get("project", "")[:MAX_SEARCH],
+        tag=request.GET.get("tag", "")[:MAX_SEARCH],
         sort=sort if sort in SORTS else "state",
         page=page_number(request),
     )
@@ -203,6 +205,8 @@ def _chips(actor: Actor, query: VmQuery, *, with_hosts: bool) -> list[Chip]:
     projects = [(project.name, project.shown_name) for project in list_projects(actor)[:_MENU_ROWS]]
     shown = dict(projects).get(query.project, query.project)
     chips.append(Chip("project", gettext("Project"), query.project, shown, projects))
+    if query.tag:  # chosen by a click on a tag
+        chips.append(Chip("tag", gettext("Tag"), query.tag, query.tag, []))
     return chips
 
 
