@@ -12,6 +12,7 @@ from tests.cast import PASSWORD, Site
 from vrabec.frontends.live.app import ROUTES
 from vrabec.frontends.live.gate import Caller, admit
 from vrabec.frontends.rest.api import api
+from vrabec.frontends.rest.monitoring import urlpatterns as monitoring
 from vrabec.frontends.web.urls import urlpatterns
 from vrabec.lib.errors import Unauthenticated
 from vrabec.models.jobs import Job
@@ -66,7 +67,13 @@ def web_routes() -> Iterator[Route]:
         yield Route("GET", "/" + str(pattern.pattern), action, pattern.name or "")
 
 
-REST = sorted(rest_routes(), key=str)
+def monitoring_routes() -> Iterator[Route]:
+    for pattern in monitoring:
+        action = getattr(pattern.callback, "action", "unguarded")
+        yield Route("GET", "/" + str(pattern.pattern), action, pattern.name or "")
+
+
+REST = sorted([*rest_routes(), *monitoring_routes()], key=str)
 WEB = sorted(web_routes(), key=str)
 
 

@@ -35,6 +35,10 @@ def test_what_stands_in_the_file_is_taken(tmp_path: Path) -> None:
         ("data_dir = 1", "data_dir must be a text."),
         ('names = "x"', "names must be a list of texts."),
         ("port =", "is not valid TOML"),
+        (
+            'metrics_from = ["10.0.0.1/8"]',
+            "10.0.0.1/8, which is no address or network",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:

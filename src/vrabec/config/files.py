@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -41,6 +42,8 @@ class Config:
     """Where, on every host, the pool of our volumes lies."""
     job_threads: int = 8
     """Jobs that run at once."""
+    metrics_from: tuple[str, ...] = ()
+    """Addresses and networks that may read /metrics without a token, calling directly: ["192.0.2.7"]."""
 
     @property
     def certificate_path(self) -> Path:
@@ -74,7 +77,28 @@ def read_config(path: Path) -> Config:
     for name, value in found.items():
         _check(path, name, value, known)
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    for name in NETWORKS:
+        _check_networks(path, name, values.get(name, ()))
     return Config(**values)
+
+
+NETWORKS = ("metrics_from",)
+"""Settings that list addresses or networks."""
+
+
+def _check_networks(path: Path, name: str, values: tuple[object, ...]) -> None:
+    for value in values:
+        try:
+            ip_network(str(value))
+        except ValueError as error:
+            raise Invalid(
+                "%(path)s: %(name)s has %(value)s, which is no address or network (%(why)s).",
+                path=str(path),
+                name=name,
+                value=str(value),
+                why=str(error),
+                field=name,
+            ) from error
 
 
 def _check(path: Path, name: str, value: object, known: dict[str, type]) -> None:

@@ -8,6 +8,7 @@ from vrabec.frontends.rest.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
+    path("", include("vrabec.frontends.rest.monitoring")),
     path("", include("vrabec.frontends.web.urls")),
 ]
 

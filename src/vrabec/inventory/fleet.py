@@ -8,6 +8,8 @@ from threading import Event, Thread
 from django.db import Error, connection
 
 from vrabec.inventory.watch import HostWatch
+from vrabec.lib.heartbeat import beat
+from vrabec.models.changes import heartbeat_of
 from vrabec.models.hosts import Host
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ class Fleet(Thread):
     def run(self) -> None:
         """Follow the table until stopped."""
         while not self._stopping.wait(LOOK_SECONDS if self._watches else 0.2):
+            beat(heartbeat_of("inventory"))
             try:
                 self._follow()
             except Error:

@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import socket
+import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,8 @@ from vrabec.jobs.run import Run, advance, internal
 from vrabec.lib import wire
 from vrabec.lib.clock import now
 from vrabec.lib.errors import HostError
-from vrabec.models.changes import engine_socket
+from vrabec.lib.heartbeat import beat
+from vrabec.models.changes import engine_socket, heartbeat_of
 from vrabec.models.jobs import Job, JobState
 
 logger = logging.getLogger(__name__)
@@ -39,11 +41,13 @@ class Engine:
         self._threads = threads
         self._lock = Lock()
         self._running: dict[int, tuple[int | None, str]] = {}
+        self._beat_at = float("-inf")
         self._poke = wire.listen(engine_socket())
 
     def run(self) -> None:
         """Claim and run jobs until told to stop; begun steps continue at the next start."""
         while not self.stopping.is_set():
+            self._beat()
             try:
                 self.claim_all()
             except Error:
@@ -58,6 +62,12 @@ class Engine:
         """End `run` soon."""
         self.stopping.set()
         wire.send(engine_socket(), b"stop")
+
+    def _beat(self) -> None:
+        """At most once a poll: a burst of jobs need not write more."""
+        if time.monotonic() - self._beat_at >= POLL_SECONDS / 2:
+            beat(heartbeat_of("jobs"))
+            self._beat_at = time.monotonic()
 
     def claim_all(self) -> None:
         """Take every job that waits and fits the limits."""

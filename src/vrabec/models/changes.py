@@ -34,6 +34,11 @@ def web_socket() -> Path:
     return Path(settings.VRABEC_RUN_DIR) / "web.sock"
 
 
+def heartbeat_of(loop: str) -> Path:
+    """Where a loop of the engine process says that it lives: "jobs" or "inventory"."""
+    return Path(settings.VRABEC_RUN_DIR) / f"{loop}.beat"
+
+
 def engine_socket() -> Path:
     """Where the engine listens to be told that a job waits."""
     return Path(settings.VRABEC_RUN_DIR) / "engine.sock"

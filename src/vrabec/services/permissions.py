@@ -23,6 +23,7 @@ ACTIONS: dict[str, Level] = {
     "about.view": Level.PUBLIC,
     "session.begin": Level.PUBLIC,
     "csp.report": Level.PUBLIC,
+    "health.view": Level.PUBLIC,
     "session.end": Level.SIGNED_IN,
     "account.view": Level.SIGNED_IN,
     "account.password": Level.SIGNED_IN,
@@ -54,6 +55,7 @@ ACTIONS: dict[str, Level] = {
     "host.add": Level.ADMINISTRATOR,
     "host.remove": Level.ADMINISTRATOR,
     "audit.list": Level.SIGNED_IN,
+    "metrics.view": Level.ADMINISTRATOR,
 }
 
 _ROLE_LEVELS = {Role.VIEWER: Level.VIEWER, Role.OWNER: Level.OWNER, Role.ADMINISTRATOR: Level.ADMINISTRATOR}
