@@ -1,5 +1,7 @@
 """The engine runs plans: forward in order, and back again when a step fails."""
 
+import io
+import logging
 from threading import Barrier, Event
 from typing import Any
 
@@ -11,6 +13,7 @@ from vrabec.jobs.plans import PLANS, Plan, fixed
 from vrabec.jobs.run import Run
 from vrabec.lib import wire
 from vrabec.lib.errors import HostError, Unavailable
+from vrabec.lib.logs import LineFormatter
 from vrabec.models.changes import engine_socket
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobState
@@ -95,6 +98,20 @@ def test_a_mistake_of_ours_is_undone_like_any_error(engine: Engine, site: Site) 
     job = end_of(queued())
     assert (job.state, job.error_raw) == (JobState.FAILED, "ValueError: not so")
     assert site.made == []
+
+
+def test_what_is_logged_meanwhile_names_the_job(engine: Engine, site: Site) -> None:
+    site.always["do two"] = ValueError("not so")
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(LineFormatter())
+    logging.getLogger("vrabec.jobs").addHandler(handler)
+    try:
+        job = end_of(queued())
+    finally:
+        logging.getLogger("vrabec.jobs").removeHandler(handler)
+    [line] = [line for line in out.getvalue().splitlines() if "not so" in line]
+    assert f"ERROR vrabec.jobs.run job={job.pk}: step make_two\\nTraceback" in line
 
 
 def test_an_undo_that_fails_is_tried_again(engine: Engine, site: Site) -> None:

@@ -16,6 +16,7 @@ import click
 from vrabec.config.files import Config, config_path, read_config
 from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib.errors import VrabecError
+from vrabec.lib.logs import handler
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,7 +30,7 @@ def vrabecd() -> None:
 @vrabecd.command()
 def serve() -> None:
     """Run the controller until it is told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[handler(sys.stderr, os.environ)])
     config = _config()
     if not config.certificate_path.exists():
         raise click.ClickException("There is no certificate yet. Run: vrabecd migrate")

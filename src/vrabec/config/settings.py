@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from vrabec.config.files import config_path, database_settings, read_config
+from vrabec.lib.logs import handler
 
 CONFIG = read_config(config_path())
 DATA_DIR = Path(CONFIG.data_dir)
@@ -82,8 +85,7 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"()": handler, "stream": sys.stderr, "environment": os.environ}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"django.request": {"level": "ERROR"}},
 }

@@ -21,6 +21,7 @@ from vrabec.lib import wire
 from vrabec.lib.clock import now
 from vrabec.lib.errors import HostError
 from vrabec.lib.heartbeat import beat
+from vrabec.lib.logs import working_on
 from vrabec.models.changes import engine_socket, heartbeat_of
 from vrabec.models.jobs import Job, JobState
 
@@ -99,15 +100,21 @@ class Engine:
             self._pool.submit(self._work, claimed)
 
     def _work(self, job: Job) -> None:
-        run = Run(job, self.stopping)
+        with working_on(job.pk, job.subject_name if job.vm_id else ""):
+            logger.info("%s begins", job.kind)
+            self._advance(Run(job, self.stopping))
+
+    def _advance(self, run: Run) -> None:
         try:
             advance(run)
         except store.LostJob:
-            logger.info("job %s goes on elsewhere or later", job.pk)
+            logger.info("it goes on elsewhere or later")
         except Exception:
             # The edge: a database that went away, as a rule. The row says what was begun and waits.
-            logger.exception("job %s", job.pk)
+            logger.exception("it was interrupted")
             self.stopping.wait(POLL_SECONDS)
+        else:
+            logger.info("%s is %s", run.job.kind, run.job.state)
         finally:
             self._leave(run)
 
@@ -117,7 +124,7 @@ class Engine:
                 close()
             except Exception:
                 # The edge: whatever does not close, the job must leave the list or nobody runs it again.
-                logger.exception("job %s", run.job.pk)
+                logger.exception("what it used does not close")
         with self._lock:
             del self._running[run.job.pk]
         wire.send(engine_socket(), b"next")

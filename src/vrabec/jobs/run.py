@@ -112,7 +112,7 @@ def _forward(run: Run) -> None:
             return _failed(run, error)
         except Exception as error:
             # The edge: a fault of ours must be undone like any other.
-            logger.exception("job %s, step %s", job.pk, job.plan[index])
+            logger.exception("step %s", job.plan[index])
             return _failed(run, internal(error))
     return store.finish(job, JobState.DONE)
 
@@ -156,7 +156,7 @@ def _backward(run: Run) -> None:
             return _undo_failed(run, error)
         except Exception as error:
             # The edge: an undo is tried again whatever went wrong.
-            logger.exception("job %s, undoing step %s", job.pk, job.plan[index])
+            logger.exception("undoing step %s", job.plan[index])
             return _undo_failed(run, internal(error))
         store.write(job, ended=index, tries=0, percent=100 * index // len(job.plan))
     if job.look_again:
