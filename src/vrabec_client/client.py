@@ -116,6 +116,22 @@ class Client:
         """Pull the plug; unwritten data is lost. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/power-off"))
 
+    def reboot_vm(self, vm_id: int) -> schemas.VmJob:
+        """Ask the guest to restart. Raises WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/reboot"))
+
+    def reset_vm(self, vm_id: int) -> schemas.VmJob:
+        """Restart a machine as by its reset button; unwritten data is lost. Raises WrongState, Conflict."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/reset"))
+
+    def pause_vm(self, vm_id: int) -> schemas.VmJob:
+        """Stop the CPUs of a machine; it keeps its memory. Raises WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/pause"))
+
+    def resume_vm(self, vm_id: int) -> schemas.VmJob:
+        """Let a paused machine go on. Raises WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/resume"))
+
     def delete_vm(self, vm_id: int) -> schemas.VmJob:
         """Delete a machine and its disks, for good. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._delete(f"/vms/{vm_id:d}"))

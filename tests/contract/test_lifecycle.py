@@ -13,7 +13,7 @@ import pytest
 from tests.contract.conftest import Site
 from tests.contract.waiting import until
 from tests.lab import LabHost
-from vrabec.hypervisor import lifecycle, xml
+from vrabec.hypervisor import events, lifecycle, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import FileMissing
 from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason, VmSpec
@@ -95,8 +95,8 @@ def test_a_machine_that_is_not_there_cannot_start(host: HostConnection) -> None:
 
 def test_a_paused_machine_is_resumed_not_started(host: HostConnection, machine: VmSpec) -> None:
     lifecycle.start(host, machine.uuid)
-    with host.calling() as raw:
-        raw.lookupByUUIDString(machine.uuid).suspend()
+    lifecycle.pause(host, machine.uuid)
+    lifecycle.pause(host, machine.uuid)
     assert seen(host, machine).state is DomainState.PAUSED
     with pytest.raises(WrongState, match="resume"):
         lifecycle.start(host, machine.uuid)
@@ -124,6 +124,38 @@ def test_asking_to_shut_down_does_not_wait(host: HostConnection, machine: VmSpec
     lifecycle.start(host, machine.uuid)
     lifecycle.shutdown(host, machine.uuid)
     lifecycle.shutdown(host, machine.uuid)
+
+
+@pytest.mark.parametrize("verb", [lifecycle.pause, lifecycle.resume, lifecycle.reset, lifecycle.reboot])
+def test_a_machine_that_is_off_is_neither_paused_nor_restarted(
+    host: HostConnection, machine: VmSpec, verb: Callable[[HostConnection, str], None]
+) -> None:
+    with pytest.raises(WrongState):
+        verb(host, machine.uuid)
+    assert seen(host, machine).state is DomainState.OFF
+
+
+@pytest.mark.parametrize("verb", [lifecycle.pause, lifecycle.resume, lifecycle.reset, lifecycle.reboot])
+def test_a_machine_that_is_not_there_is_neither_paused_nor_restarted(
+    host: HostConnection, verb: Callable[[HostConnection, str], None]
+) -> None:
+    with pytest.raises(NotFound):
+        verb(host, str(uuid4()))
+
+
+def test_asking_to_restart_leaves_a_machine_running(host: HostConnection, machine: VmSpec) -> None:
+    lifecycle.start(host, machine.uuid)
+    lifecycle.reboot(host, machine.uuid)
+    lifecycle.reboot(host, machine.uuid)
+    assert seen(host, machine).state is DomainState.RUNNING
+
+
+def test_a_reset_restarts_and_is_told(host: HostConnection, machine: VmSpec) -> None:
+    lifecycle.start(host, machine.uuid)
+    with events.restarts(host, machine.uuid) as restarted:
+        lifecycle.reset(host, machine.uuid)
+        assert restarted.wait(10)
+    assert seen(host, machine).state is DomainState.RUNNING
 
 
 def test_what_is_not_there_is_switched_off_and_forgotten(host: HostConnection) -> None:

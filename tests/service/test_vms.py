@@ -9,12 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from tests.cast import Site, site
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity, NotFound, WrongState
 from vrabec.models.audit import Audit
-from vrabec.models.hosts import HostState
+from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.templates import TemplateState
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import jobs, vms
 from vrabec.services.lists import VmQuery, list_vms
+from vrabec.services.verbs import VERBS, allowed_verbs
 
 __all__ = ["site"]
 
@@ -147,31 +148,57 @@ def test_a_start_wishes_it_on_and_a_second_one_names_the_first(site: Site) -> No
     assert Job.objects.count() == 1
 
 
-VERBS: dict[str, Callable[..., Job]] = {
-    "start": vms.start_vm,
-    "shutdown": vms.shutdown_vm,
-    "power_off": vms.power_off_vm,
-    "delete": vms.delete_vm,
-}
-
-
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("seen", Seen)
 def test_a_verb_is_done_in_its_states_and_refused_in_the_others(site: Site, verb: str, seen: Seen) -> None:
     site.vm.seen = seen
     site.vm.save()
-    if seen in vms.VERBS[verb]:
-        assert VERBS[verb](site.owner.actor, vm=site.vm).kind == f"vm.{verb}"
+    service: Callable[..., Job] = getattr(vms, f"{verb}_vm")
+    if seen in VERBS[verb].states:
+        assert service(site.owner.actor, vm=site.vm).kind == f"vm.{verb}"
+        assert Audit.objects.get(action=f"vm.{verb}", actor="olga").subject == "web"
         return
     with pytest.raises(WrongState, match=r"^(The state of )?web "):
-        VERBS[verb](site.owner.actor, vm=site.vm)
+        service(site.owner.actor, vm=site.vm)
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_refused_while_the_host_does_not_answer(site: Site, verb: str) -> None:
+    site.vm.seen = VERBS[verb].states[0]
+    site.vm.save()
+    Host.objects.update(state=HostState.UNREACHABLE)
+    vm = vms.get_vm(site.owner.actor, vm_id=site.vm.pk)
+    with pytest.raises(WrongState, match="host of web does not answer"):
+        getattr(vms, f"{verb}_vm")(site.owner.actor, vm=vm)
+    assert allowed_verbs(site.owner.actor, vm) == ()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_found_machine_takes_what_is_not_for_managed_ones_alone(site: Site, verb: str) -> None:
+    site.vm.seen, site.vm.is_managed, site.vm.wished = VERBS[verb].states[0], False, Wished.NONE
+    site.vm.save()
+    assert (verb in allowed_verbs(site.owner.actor, site.vm)) == (not VERBS[verb].managed_only)
+    if VERBS[verb].managed_only:
+        with pytest.raises(WrongState, match="was not made by Vrabec"):
+            getattr(vms, f"{verb}_vm")(site.owner.actor, vm=site.vm)
+    else:
+        getattr(vms, f"{verb}_vm")(site.owner.actor, vm=site.vm)
+    assert Vm.objects.get(pk=site.vm.pk).wished == Wished.NONE
+
+
+@pytest.mark.parametrize("verb", ["reboot", "reset", "pause", "resume"])
+def test_what_does_not_end_in_on_or_off_leaves_the_wish(site: Site, verb: str) -> None:
+    site.vm.seen, site.vm.wished = VERBS[verb].states[0], Wished.ON
+    site.vm.save()
+    getattr(vms, f"{verb}_vm")(site.owner.actor, vm=site.vm)
+    assert Vm.objects.get(pk=site.vm.pk).wished == Wished.ON
+
+
 def test_only_verbs_that_would_be_done_are_offered(site: Site) -> None:
-    assert vms.allowed_verbs(site.owner.actor, site.vm) == ("start", "delete")
-    assert vms.allowed_verbs(site.teammate.actor, site.vm) == ()
-    assert vms.allowed_verbs(site.owner.actor, site.vm, busy=True) == ()
+    assert allowed_verbs(site.owner.actor, site.vm) == ("start", "delete")
+    assert allowed_verbs(site.teammate.actor, site.vm) == ()
+    assert allowed_verbs(site.owner.actor, site.vm, busy=True) == ()
 
 
 def test_a_list_costs_the_same_queries_with_more_rows(site: Site) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import libvirt
@@ -45,6 +46,8 @@ DETAILS = {
     "crashed": ("panicked", "crashloaded"),
 }
 AGENT = {1: "connected", 2: "disconnected"}
+RESTARTED = "restarted"
+"""libvirt says it apart from the rest of a machine's life."""
 CLOSED = ("error", "eof", "keepalive", "client")
 
 OnEvent = Callable[[Event], None]
@@ -58,6 +61,7 @@ def watch(host: HostConnection, on_event: OnEvent) -> Callable[[], None]:
     with host.calling() as raw:
         numbers = [
             raw.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, _lifecycle, on_event),
+            raw.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, _restarted, on_event),
         ]
         with suppress(libvirt.libvirtError):  # LXC and Xen have no agent
             number = raw.domainEventRegisterAny(
@@ -68,10 +72,34 @@ def watch(host: HostConnection, on_event: OnEvent) -> Callable[[], None]:
     return host.before_close(lambda: _forget(host, numbers))
 
 
+@contextmanager
+def restarts(host: HostConnection, uuid: str) -> Iterator[threading.Event]:
+    """A flag that is set when the machine restarts, by its guest or by reset, while the body runs.
+
+    libvirt's test driver never says so. Raises NotFound, Unavailable.
+    """
+    flag = threading.Event()
+    with host.calling() as raw:
+        number = raw.domainEventRegisterAny(
+            raw.lookupByUUIDString(uuid),
+            libvirt.VIR_DOMAIN_EVENT_ID_REBOOT,
+            lambda raw, domain, flag: flag.set(),
+            flag,
+        )
+    try:
+        yield flag
+    finally:
+        _forget_numbers(host, [number])
+
+
 def _forget(host: HostConnection, numbers: list[int]) -> None:
+    with suppress(VrabecError), host.calling() as raw, suppress(libvirt.libvirtError):
+        raw.unregisterCloseCallback()
+    _forget_numbers(host, numbers)
+
+
+def _forget_numbers(host: HostConnection, numbers: list[int]) -> None:
     with suppress(VrabecError), host.calling() as raw:
-        with suppress(libvirt.libvirtError):
-            raw.unregisterCloseCallback()
         for number in numbers:
             with suppress(libvirt.libvirtError):
                 raw.domainEventDeregisterAny(number)
@@ -83,6 +111,10 @@ def _lifecycle(_raw: Any, domain: Any, event: int, detail: int, on_event: OnEven
     words = details[detail] if 0 <= detail < len(details) else str(detail)
     # Neither name() nor UUIDString() asks the host.
     on_event(Event(EventKind.LIFECYCLE, domain.UUIDString(), domain.name(), what, words))
+
+
+def _restarted(_raw: Any, domain: Any, on_event: OnEvent) -> None:
+    on_event(Event(EventKind.LIFECYCLE, domain.UUIDString(), domain.name(), RESTARTED, ""))
 
 
 def _agent(_raw: Any, domain: Any, state: int, reason: int, on_event: OnEvent) -> None:

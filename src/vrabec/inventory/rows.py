@@ -45,6 +45,11 @@ class Rows:
         if detail in ("shutdown", "destroyed") and uuid in self.ids:
             facts.wish_off(self.ids[uuid])
 
+    def restarted(self, uuid: str) -> None:
+        """A machine's guest began anew."""
+        if uuid in self.ids:
+            facts.vm_restarted(self.ids[uuid])
+
     def vanished(self, present: set[str]) -> None:
         """After a whole look at the host: rows whose machine is not there any more."""
         rows = Vm.objects.present().filter(host_id=self._host_id).exclude(seen=Seen.PENDING)

@@ -130,6 +130,8 @@ class HostWatch(Thread):
         if event.what == "stopped" and found and found.state == DomainState.OFF:
             # Still off: an event that waited until somebody started it again is no wish any more.
             self._rows.stopped(event.uuid, event.detail)
+        if event.what == events.RESTARTED and found and found.state == DomainState.RUNNING:
+            self._rows.restarted(event.uuid)
         if vm_id and found:
             self._guests.heed(event.uuid, vm_id, found.agent_connected)
 

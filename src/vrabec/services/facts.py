@@ -54,6 +54,11 @@ def write_vm(vm_id: int, seen: Seen | None = None, **columns: Any) -> bool:
     return bool(fresh)
 
 
+def vm_restarted(vm_id: int) -> None:
+    """The guest began anew without a stop: it is starting until it answers again."""
+    write_vm(vm_id, state_since=now(), is_ready=False)
+
+
 def wish_off(vm_id: int) -> None:
     """Somebody shut the machine down from inside or on its host: that is a wish. A job's own doing is not."""
     if not Job.objects.active().filter(vm_id=vm_id).exists():

@@ -26,6 +26,10 @@ _CHANGING = {
     "vm.start": "Starting",
     "vm.shutdown": "Shutting down",
     "vm.power_off": "Powering off",
+    "vm.reboot": "Restarting",
+    "vm.reset": "Resetting",
+    "vm.pause": "Pausing",
+    "vm.resume": "Resuming",
     "vm.delete": "Deleting",
 }
 TITLES = {
@@ -33,6 +37,10 @@ TITLES = {
     "vm.start": "Start %(name)s",
     "vm.shutdown": "Shut down %(name)s",
     "vm.power_off": "Power off %(name)s",
+    "vm.reboot": "Restart %(name)s",
+    "vm.reset": "Reset %(name)s",
+    "vm.pause": "Pause %(name)s",
+    "vm.resume": "Resume %(name)s",
     "vm.delete": "Delete %(name)s",
     "template.build": "Build template %(name)s",
     "host.probe": "Look at host %(name)s",

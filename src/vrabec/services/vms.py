@@ -1,4 +1,4 @@
-"""Machines: what may be done to them, by whom and in which state. How: workflows/vms.py."""
+"""Machines: what may be done to them and by whom. In which state: verbs.py. How: workflows/vms.py."""
 
 from __future__ import annotations
 
@@ -9,38 +9,22 @@ from dataclasses import replace
 from django.db import IntegrityError, transaction
 
 from vrabec.lib.actor import SYSTEM, Actor
-from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, WrongState
+from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound
 from vrabec.lib.passwords import hash_password
 from vrabec.models.changes import changed
-from vrabec.models.hosts import Host, HostState
+from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.scheduler.place import Ask
-from vrabec.services.permissions import may, require
+from vrabec.services.permissions import require
 from vrabec.services.placement import choose, require_room, take_lock
 from vrabec.services.projects import get_project
 from vrabec.services.queue import queue_vm_job
 from vrabec.services.record import record
+from vrabec.services.verbs import queue_verb, require_verb
 from vrabec.services.wishes import VmWish, check_wish
-
-VERBS: dict[str, tuple[Seen, ...]] = {
-    "start": (Seen.OFF, Seen.CRASHED),
-    "shutdown": (Seen.RUNNING,),
-    "power_off": (Seen.RUNNING, Seen.PAUSED, Seen.CRASHED),
-    "delete": (Seen.OFF, Seen.RUNNING, Seen.PAUSED, Seen.CRASHED, Seen.PENDING),
-}
-"""Which verb is allowed in which state."""
-
-_REFUSALS = {
-    Seen.PENDING: "%(name)s does not exist yet.",
-    Seen.UNKNOWN: "The state of %(name)s is unknown: its host does not answer.",
-    Seen.RUNNING: "%(name)s runs already.",
-    Seen.PAUSED: "%(name)s is paused.",
-    Seen.OFF: "%(name)s is off.",
-    Seen.CRASHED: "%(name)s has crashed.",
-}
 
 
 def get_vm(actor: Actor, *, vm_id: int) -> Vm:
@@ -76,64 +60,52 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
 
 def start_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue a start. Raises WrongState, NoCapacity, Conflict, Forbidden."""
-    _require_verb(actor, vm, "start")
+    require_verb(actor, vm, "start")
     with transaction.atomic():
         take_lock()
         require_room(vm)
-        return _queue(actor, "start", vm, Wished.ON)
+        return queue_verb(actor, "start", vm)
 
 
 def shutdown_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue asking the guest to shut down. Raises WrongState, Conflict, Forbidden."""
-    _require_verb(actor, vm, "shutdown")
-    with transaction.atomic():
-        return _queue(actor, "shutdown", vm, Wished.OFF)
+    return _do(actor, "shutdown", vm)
 
 
 def power_off_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue pulling the plug: unwritten data is lost. Raises WrongState, Conflict, Forbidden."""
-    _require_verb(actor, vm, "power_off")
-    with transaction.atomic():
-        return _queue(actor, "power_off", vm, Wished.OFF)
+    return _do(actor, "power_off", vm)
+
+
+def reboot_vm(actor: Actor, *, vm: Vm) -> Job:
+    """Queue asking the guest to restart. Raises WrongState, Conflict, Forbidden."""
+    return _do(actor, "reboot", vm)
+
+
+def reset_vm(actor: Actor, *, vm: Vm) -> Job:
+    """Queue a hard reset: unwritten data is lost. Raises WrongState, Conflict, Forbidden."""
+    return _do(actor, "reset", vm)
+
+
+def pause_vm(actor: Actor, *, vm: Vm) -> Job:
+    """Queue stopping its CPUs; it keeps its memory. Raises WrongState, Conflict, Forbidden."""
+    return _do(actor, "pause", vm)
+
+
+def resume_vm(actor: Actor, *, vm: Vm) -> Job:
+    """Queue letting a paused machine go on. Raises WrongState, Conflict, Forbidden."""
+    return _do(actor, "resume", vm)
 
 
 def delete_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue deleting a machine with its disks. Raises WrongState, Conflict, Forbidden."""
-    _require_verb(actor, vm, "delete")
-    if not vm.is_managed:
-        raise WrongState("%(name)s was not made by Vrabec; delete it on its host.", name=vm.name)
+    return _do(actor, "delete", vm, was_wished=vm.wished, was_running=vm.seen == Seen.RUNNING)
+
+
+def _do(actor: Actor, verb: str, vm: Vm, **args: object) -> Job:
+    require_verb(actor, vm, verb)
     with transaction.atomic():
-        return _queue(
-            actor, "delete", vm, Wished.OFF, was_wished=vm.wished, was_running=vm.seen == Seen.RUNNING
-        )
-
-
-def allowed_verbs(actor: Actor, vm: Vm, *, busy: bool = False) -> tuple[str, ...]:
-    """The verbs that the machine's state and the actor's rights allow now."""
-    if busy or not may(actor, "vm.start", vm.project_id) or not _host_answers(vm):
-        return ()
-    verbs = tuple(verb for verb, states in VERBS.items() if vm.seen in states)
-    return verbs if vm.is_managed else tuple(verb for verb in verbs if verb != "delete")
-
-
-def _queue(actor: Actor, verb: str, vm: Vm, wished: Wished, **args: object) -> Job:
-    job = queue_vm_job(actor, f"vm.{verb}", vm, **args)
-    if vm.is_managed:
-        Vm.objects.filter(pk=vm.pk).update(wished=wished)
-    record(actor, f"vm.{verb}", of=vm, job=job)
-    return job
-
-
-def _require_verb(actor: Actor, vm: Vm, verb: str) -> None:
-    require(actor, f"vm.{verb}", vm.project_id)
-    if not _host_answers(vm):
-        raise WrongState("The host of %(name)s does not answer; wait until it does.", name=vm.name)
-    if vm.seen not in VERBS[verb]:
-        raise WrongState(_REFUSALS[Seen(vm.seen)], name=vm.name, state=Seen(vm.seen).label)
-
-
-def _host_answers(vm: Vm) -> bool:
-    return vm.host is not None and vm.host.state == HostState.ONLINE
+        return queue_verb(actor, verb, vm, **args)
 
 
 def _project(actor: Actor, wish: VmWish) -> Project:

@@ -1,8 +1,7 @@
-"""How machines are made, started, stopped and deleted. May they? services/vms.py."""
+"""How machines are made and deleted. How they run and stop: vm_power.py. May they? services/vms.py."""
 
 from __future__ import annotations
 
-import time
 from io import BytesIO
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.db import IntegrityError
 
 from vrabec.hypervisor import lifecycle, storage, xml
 from vrabec.hypervisor.connection import HostConnection
-from vrabec.hypervisor.spec import DomainState, VmSpec
+from vrabec.hypervisor.spec import VmSpec
 from vrabec.jobs.plans import Plan, Step, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib.clock import now
@@ -23,16 +22,12 @@ from vrabec.services.facts import write_vm
 from vrabec.workflows.hosts import connect
 from vrabec.workflows.templates import template_on_host
 
-SHUTDOWN_PATIENCE_SECONDS = 90.0
 SECRETS = ("password_hash", "ssh_keys", "run")
 
 
 def register_vms() -> None:
     """Tell the engine the kinds of jobs on machines."""
     register("vm.create", Plan("Create", fixed(*CREATE), per_host=8), CREATE)
-    register("vm.start", Plan("Start", fixed(*START), per_host=8), START)
-    register("vm.shutdown", Plan("Shut down", fixed(*SHUTDOWN)), SHUTDOWN)
-    register("vm.power_off", Plan("Power off", fixed(*POWER_OFF)), POWER_OFF)
     register("vm.delete", Plan("Delete", fixed(*DELETE), no_return="vm.delete_disk"), DELETE)
 
 
@@ -118,7 +113,7 @@ def _undefine(run: Run) -> None:
 
 
 def _start_new(run: Run) -> None:
-    _start(run)
+    start(run)
     run.forget(*SECRETS)
 
 
@@ -160,45 +155,22 @@ def spec_of(vm: Vm) -> VmSpec:
     )
 
 
-# --- start and stop
+# --- start and stop: the steps that making and deleting need, too. The rest: vm_power.py
 
 
-def _start(run: Run) -> None:
+def start(run: Run) -> None:
+    """Start the machine."""
     vm = vm_of(run)
     lifecycle.start(host_of(run, vm), str(vm.uuid))
     write_vm(vm.pk, Seen.RUNNING)
 
 
-def _stop(run: Run) -> None:
+def stop(run: Run) -> None:
+    """Switch the machine off at once."""
     vm = vm_of(run)
     lifecycle.destroy(host_of(run, vm), str(vm.uuid))
     if vm.seen != Seen.PENDING:
         write_vm(vm.pk, Seen.OFF)
-
-
-def _ask_to_shut_down(run: Run) -> None:
-    vm = vm_of(run)
-    lifecycle.shutdown(host_of(run, vm), str(vm.uuid))
-
-
-def _wish_back(run: Run) -> None:
-    """The guest did not go: it should run, as before."""
-    Vm.objects.filter(pk=run.job.vm_id or 0, is_managed=True).update(wished=Wished.ON)
-
-
-def _wait_until_off(run: Run) -> None:
-    vm = vm_of(run)
-    deadline = time.monotonic() + SHUTDOWN_PATIENCE_SECONDS
-    while (facts := lifecycle.facts(host_of(run, vm), str(vm.uuid))) and facts.state == DomainState.RUNNING:
-        if time.monotonic() > deadline:
-            raise Unavailable(
-                "%(name)s did not shut down in %(seconds)s s: its guest does not listen. Power it off.",
-                name=vm.name,
-                seconds=int(SHUTDOWN_PATIENCE_SECONDS),
-            )
-        run.check()
-        run.wait(0.5)
-    write_vm(vm.pk, Seen.OFF)
 
 
 # --- delete
@@ -209,7 +181,7 @@ def _start_again(run: Run) -> None:
     vm = vm_of(run)
     Vm.objects.filter(pk=vm.pk).update(wished=run.args.get("was_wished", Wished.OFF))
     if run.args.get("was_running") and lifecycle.facts(host_of(run, vm), str(vm.uuid)):
-        _start(run)
+        start(run)
 
 
 def _forget(run: Run) -> None:
@@ -222,16 +194,10 @@ CREATE = {
     "vm.create_disk": Step("Create the disk", _create_disk, _delete_disk),
     "vm.create_seed": Step("Create the seed", _create_seed, _delete_seed),
     "vm.define": Step("Define the machine", _define, _undefine),
-    "vm.start_new": Step("Start it", _start_new, _stop),
+    "vm.start_new": Step("Start it", _start_new, stop),
 }
-START = {"vm.start": Step("Start it", _start)}
-SHUTDOWN = {
-    "vm.ask_to_shut_down": Step("Ask the guest to shut down", _ask_to_shut_down, _wish_back),
-    "vm.wait_until_off": Step("Wait until it is off", _wait_until_off),
-}
-POWER_OFF = {"vm.power_off": Step("Power off", _stop)}
 DELETE = {
-    "vm.stop": Step("Power off", _stop, _start_again),
+    "vm.stop": Step("Power off", stop, _start_again),
     "vm.delete_disk": Step("Delete the disk", _delete_disk),
     "vm.delete_seed": Step("Delete the seed", _delete_seed),
     "vm.undefine": Step("Undefine the machine", _undefine),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 
 import click
 
@@ -11,6 +12,7 @@ from vrabec_client import schemas
 from vrabec_client.cli.app import App
 from vrabec_client.cli.output import plain
 
+READY_SECONDS = 300.0
 wait_option = click.option("--wait", is_flag=True, help="Wait until it is done, showing where it is.")
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait, but no longer than this."
@@ -85,3 +87,23 @@ def follow_vm(app: App, vm_id: int, *, agent: bool, timeout: float | None = None
     """Wait until a machine is ready, showing its state. Raises WrongState, TimedOut."""
     with Progress(app) as progress:
         return app.client.wait_until_ready(vm_id, agent=agent, timeout=timeout, watch=progress.vm)
+
+
+def after(app: App, queued: schemas.VmJob, *, wait: bool, timeout: float | None, ready: bool = False) -> None:
+    """Print what a verb queued; with `wait`, once it is done and, with `ready`, the guest is up."""
+    begun = time.monotonic()
+    wait = wait or timeout is not None
+    job, said = queued["job"], ""
+    if wait:
+        job = follow(app, job, timeout)
+        said = f"{job['title']}: done, after {time.monotonic() - begun:.1f} s."
+    if wait and ready:
+        left = READY_SECONDS if timeout is None else max(0.0, begun + timeout - time.monotonic())
+        vm = follow_vm(app, queued["vm"], agent=False, timeout=left)
+        said = _up(vm, time.monotonic() - begun)
+    app.show({"job": job, "vm": queued["vm"]}, lambda: plain(said or job_line(job)))
+
+
+def _up(vm: schemas.Vm, seconds: float) -> str:
+    where = f" at {vm['address']}" if vm["address"] else ""
+    return f"{vm['name']} is {'ready' if vm['ready'] else 'running'}{where}, after {seconds:.1f} s."

@@ -20,7 +20,7 @@ from vrabec_client.cli import (
     templates,
     tokens,
     vm_edit,
-    vms,
+    vm_verbs,
 )
 from vrabec_client.cli.app import App, Group
 from vrabec_client.cli.completion import completion
@@ -53,11 +53,11 @@ def cli() -> None:
 
 
 for command in (
-    session.login, session.logout, session.whoami, vms.vm, templates.template, hosts.host, hosts.network,
+    session.login, session.logout, session.whoami, vm_verbs.vm, templates.template, hosts.host, hosts.network,
     projects.project, jobs.job, tokens.token, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
-vms.vm.add_command(vm_edit.set_)
+vm_verbs.vm.add_command(vm_edit.set_)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,9 +1,7 @@
-"""vrabec vm: machines and their verbs."""
+"""vrabec vm: machines. What can be done to one: vm_verbs.py."""
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Any, BinaryIO
 
 import click
@@ -13,12 +11,10 @@ from vrabec_client.cli.amounts import SIZES, amount, show_mib
 from vrabec_client.cli.app import App, Group, pass_app
 from vrabec_client.cli.completion import vm_names
 from vrabec_client.cli.output import Column, details, plain, table, when
-from vrabec_client.cli.progress import follow, follow_vm, job_line, timeout_option, wait_option
+from vrabec_client.cli.progress import READY_SECONDS, after, follow_vm, timeout_option, wait_option
 from vrabec_client.cli.words import one_line, page_options, pages
-from vrabec_client.errors import VrabecError
 
 _MOST_KEY_BYTES = 64 * 1024
-READY_SECONDS = 300.0
 STATES = ["crashed", "unknown", "changing", "paused", "running", "off"]
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda vm: vm["id"]),
@@ -118,7 +114,7 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
 @pass_app
 def create(app: App, /, name: str, wait: bool, timeout: float | None, **given: Any) -> None:
     """Clone a machine from a template and start it; --wait: until its guest is ready."""
-    _after(app, app.client.create_vm(name, **_wish(given)), wait=wait, timeout=timeout, ready=True)
+    after(app, app.client.create_vm(name, **_wish(given)), wait=wait, timeout=timeout, ready=True)
 
 
 def _wish(given: dict[str, Any]) -> schemas.VmWish:
@@ -155,59 +151,6 @@ def _keys(file: BinaryIO) -> list[str]:
 
 @vm.command()
 @vm_argument
-@wait_option
-@timeout_option
-@pass_app
-def start(app: App, name: str, wait: bool, timeout: float | None) -> None:
-    """Start a machine that is off; --wait: until its guest is ready."""
-    _after(app, app.client.start_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout, ready=True)
-
-
-@vm.command()
-@vm_argument
-@wait_option
-@timeout_option
-@pass_app
-def shutdown(app: App, name: str, wait: bool, timeout: float | None) -> None:
-    """Ask the guest to shut down."""
-    _after(app, app.client.shutdown_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
-
-
-@vm.command("power-off")
-@vm_argument
-@wait_option
-@timeout_option
-@pass_app
-def power_off(app: App, name: str, wait: bool, timeout: float | None) -> None:
-    """Pull the plug; what the guest has not written is lost."""
-    _after(app, app.client.power_off_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
-
-
-@vm.command()
-@vm_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@wait_option
-@timeout_option
-@pass_app
-def delete(app: App, name: str, yes: bool, wait: bool, timeout: float | None) -> None:
-    """Delete a machine and its disks, for good. Asks for its name, or needs --yes."""
-    found = app.client.find_vm(name)
-    if not yes:
-        _confirm(found)
-    _after(app, app.client.delete_vm(found["id"]), wait=wait, timeout=timeout)
-
-
-def _confirm(found: schemas.Vm) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("Deleting cannot be undone: give --yes where nobody can be asked.")
-    where = f" in project {found['project']}" if found["project"] else ""
-    click.echo(plain(f"This deletes {found['name']}{where} with its disks, for good."), err=True)
-    if click.prompt("Type its name to go on", err=True).strip() != found["name"]:
-        raise VrabecError("This is not its name; nothing was deleted.")
-
-
-@vm.command()
-@vm_argument
 @click.option("--ready", is_flag=True, help="Until its guest has answered.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=READY_SECONDS, show_default=True,
               metavar="SECONDS", help="Wait no longer than this.")  # fmt: skip
@@ -218,25 +161,3 @@ def wait(app: App, name: str, ready: bool, timeout: float) -> None:
         raise click.UsageError("Say what to wait for: --ready.")
     found = follow_vm(app, app.client.find_vm(name)["id"], agent=True, timeout=timeout)
     app.show(found, lambda: plain(f"{found['name']} is ready at {found['address'] or 'no address'}."))
-
-
-def _after(
-    app: App, queued: schemas.VmJob, *, wait: bool, timeout: float | None, ready: bool = False
-) -> None:
-    """Print what a verb queued; with `wait`, once it is done and, with `ready`, the guest is up."""
-    begun = time.monotonic()
-    wait = wait or timeout is not None
-    job, said = queued["job"], ""
-    if wait:
-        job = follow(app, job, timeout)
-        said = f"{job['title']}: done, after {time.monotonic() - begun:.1f} s."
-    if wait and ready:
-        left = READY_SECONDS if timeout is None else max(0.0, begun + timeout - time.monotonic())
-        vm = follow_vm(app, queued["vm"], agent=False, timeout=left)
-        said = _up(vm, time.monotonic() - begun)
-    app.show({"job": job, "vm": queued["vm"]}, lambda: plain(said or job_line(job)))
-
-
-def _up(vm: schemas.Vm, seconds: float) -> str:
-    where = f" at {vm['address']}" if vm["address"] else ""
-    return f"{vm['name']} is {'ready' if vm['ready'] else 'running'}{where}, after {seconds:.1f} s."

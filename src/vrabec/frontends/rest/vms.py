@@ -214,6 +214,38 @@ def power_off(request: HttpRequest, vm_id: int) -> Status[VmJob]:
     return _queued(vms.power_off_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
 
 
+@router.post("/vms/{vm_id}/reboot", response=answers({202: VmJob}), operation_id="reboot_vm")
+@action("vm.reboot")
+def reboot(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Ask the guest to restart."""
+    who = actor(request)
+    return _queued(vms.reboot_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/reset", response=answers({202: VmJob}), operation_id="reset_vm")
+@action("vm.reset")
+def reset(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Restart a machine as by its reset button; what the guest has not written is lost."""
+    who = actor(request)
+    return _queued(vms.reset_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/pause", response=answers({202: VmJob}), operation_id="pause_vm")
+@action("vm.pause")
+def pause(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Stop the CPUs of a machine; it keeps its memory."""
+    who = actor(request)
+    return _queued(vms.pause_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/resume", response=answers({202: VmJob}), operation_id="resume_vm")
+@action("vm.resume")
+def resume(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Let a paused machine go on."""
+    who = actor(request)
+    return _queued(vms.resume_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
 @router.delete("/vms/{vm_id}", response=answers({202: VmJob}), operation_id="delete_vm")
 @action("vm.delete")
 def delete(request: HttpRequest, vm_id: int) -> Status[VmJob]:

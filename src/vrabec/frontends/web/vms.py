@@ -1,35 +1,31 @@
-"""Machines: the list, one machine, and what can be done to it. Making one: vm_new.py."""
+"""Machines: the list and one machine. Making one: vm_new.py. What can be done to it: vm_verbs.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
-from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
+from vrabec.frontends.web.access import PageRequest, is_fragment, page
 from vrabec.frontends.web.activity import lines
 from vrabec.frontends.web.drawer import MAX_ROWS
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
 from vrabec.frontends.web.rows import VmRow, vm_row
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Invalid
 from vrabec.models.hosts import HostState
-from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services import vms
 from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.jobs import open_jobs
 from vrabec.services.lists import FILTERS, SORTS, VmQuery, list_vms
-from vrabec.services.permissions import may, require
+from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
+from vrabec.services.verbs import allowed_verbs
 
 MAX_SEARCH = 200
 MAX_CELLS = 300
@@ -119,64 +115,13 @@ def cells(request: PageRequest) -> HttpResponse:
     return JsonResponse(said)
 
 
-@page("vm.start", methods=("POST",))
-def start(request: PageRequest, vm_id: int) -> HttpResponse:
-    """Start it."""
-    return _act(request, vm_id, vms.start_vm)
-
-
-@page("vm.shutdown", methods=("POST",))
-def shutdown(request: PageRequest, vm_id: int) -> HttpResponse:
-    """Ask the guest to shut down."""
-    return _act(request, vm_id, vms.shutdown_vm)
-
-
-@page("vm.power_off", methods=("POST",))
-def power_off(request: PageRequest, vm_id: int) -> HttpResponse:
-    """Pull the plug."""
-    return _act(request, vm_id, vms.power_off_vm)
-
-
-@page("vm.delete", methods=("GET", "POST"))
-def delete(request: PageRequest, vm_id: int) -> HttpResponse:
-    """Say what is lost and ask for the name; then queue it."""
-    vm = vms.get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.delete", vm.project_id)
-    if request.method == "GET":
-        return _ask_name(request, vm)
-    if request.POST.get("name", "").strip() != vm.name:
-        wrong = Invalid("This is not the name of the machine: %(name)s.", field="name", name=vm.name)
-        return _ask_name(request, vm, wrong)
-    vms.delete_vm(request.actor, vm=vm)
-    messages.success(request, gettext("%(name)s is being deleted.") % {"name": vm.name})
-    return see_other(request, reverse("vms"))
-
-
-def _act(request: PageRequest, vm_id: int, service: Callable[..., Job]) -> HttpResponse:
-    vm = vms.get_vm(request.actor, vm_id=vm_id)
-    service(request.actor, vm=vm)
-    if is_fragment(request):
-        # The state says "Starting" and the drawer has the job; a message would say it a third time.
-        return fragment(request, "parts/flash.html", {"flashes": []})
-    return see_other(request, reverse("vm", args=[vm.pk]))
-
-
-def _ask_name(request: PageRequest, vm: Vm, wrong: Invalid | None = None) -> HttpResponse:
-    context = {"vm": vm, "typed": request.POST.get("name", ""), "wrong": wrong}
-    status = 422 if wrong else 200
-    context["load"] = getattr(vm, "load", None)
-    if is_fragment(request):
-        return fragment(request, "vms/delete_form.html", context | {"is_dialog": True}, status=status)
-    return render(request, "vms/delete.html", context | {"is_dialog": False}, status=status)
-
-
 def _about(actor: Actor, vm: Vm) -> dict[str, Any]:
     """What header and tabs of a machine need."""
     job = active_jobs([vm.pk]).get(vm.pk)
     hosts = may(actor, "host.view")
     row: VmRow = vm_row(vm, job, with_host=hosts)
     silent = vm.host is not None and vm.host.state == HostState.UNREACHABLE
-    verbs = vms.allowed_verbs(actor, vm, busy=job is not None)
+    verbs = allowed_verbs(actor, vm, busy=job is not None)
     edits = may(actor, "vm.describe", vm.project_id)
     return {"vm": vm, "row": row, "verbs": verbs, "edits": edits, "silent": silent, "with_hosts": hosts}
 
