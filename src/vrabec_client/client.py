@@ -17,7 +17,6 @@ OUTAGE_SECONDS = 60.0
 """A wait bears a controller that restarts for this long."""
 ENDED = ("done", "failed", "cancelled", "stuck")
 """States in which a job has ended."""
-_MOST_A_PAGE = 500
 T = TypeVar("T")
 
 
@@ -85,12 +84,10 @@ class Client:
 
     # machines
 
-    def list_vms(
-        self, *, search: str = "", state: str = "", tag: str = "", page: int = 1, per_page: int = 50
-    ) -> schemas.VmPage:
-        """One page of machines. `search` finds parts of names, beginnings of addresses and projects."""
-        query = {"search": search, "state": state, "tag": tag, "page": page, "per_page": per_page}
-        return cast("schemas.VmPage", self._get("/vms", query))
+    def list_vms(self, **query: Unpack[schemas.VmQuery]) -> schemas.VmPage:
+        """One page of machines. Raises Invalid for a search that asks what there is not."""
+        given = {key: value for key, value in query.items() if value}
+        return cast("schemas.VmPage", self._get("/vms", cast("dict[str, str | int]", given)))
 
     def get_vm(self, vm_id: int) -> schemas.Vm:
         """One machine. Raises NotFound."""
@@ -141,21 +138,14 @@ class Client:
         if _is_id(name):
             return self.get_vm(int(name))
         project, _, bare = name.rpartition("/")
-        found = [vm for vm in self._named(bare) if not project or vm["project"] == project]
+        # An empty name would be no condition at all.
+        found = self.list_vms(name=bare, project=project)["items"] if bare else []
         if not found:
             raise NotFound(f"There is no machine named {name}.", field="name")
         if len(found) > 1:
             ways = ", ".join(sorted(_way_to_name(vm, found) for vm in found))
             raise Ambiguous(f"Several machines are named {name}; say which: {ways}.", field="name")
         return found[0]
-
-    def _named(self, name: str) -> Iterator[schemas.Vm]:
-        # The interface searches for parts of names, so the whole name is looked for here.
-        page, seen, total = 1, 0, 1
-        while seen < total and name:
-            found = self.list_vms(search=name[:200], page=page, per_page=_MOST_A_PAGE)
-            yield from (vm for vm in found["items"] if vm["name"] == name)
-            page, seen, total = page + 1, seen + _MOST_A_PAGE, found["total"]
 
     def wait_until_ready(
         self,

@@ -37,6 +37,18 @@ class NewToken(Token):
     secret: str
 
 
+class VmQuery(TypedDict, total=False):
+    """What to list: `search` is as on the page (`web memory>=4G`), the others are whole values."""
+
+    search: str
+    state: str
+    tag: str
+    name: str
+    project: str
+    page: int
+    per_page: int
+
+
 class VmWish(TypedDict, total=False):
     """What to ask of a new machine beside its name; what is left out takes the controller's default."""
 

@@ -248,6 +248,13 @@ def test_the_part_that_typing_fetches_keeps_search_and_filters_together(site: Si
     assert '<span class="count" id="count" hx-swap-oob="true">1</span>' in part
 
 
+def test_a_search_that_asks_what_there_is_not_is_explained_in_the_list(site: Site) -> None:
+    page = text_of(browser(site.administrator), "/?q=colour:red")
+    assert "This search is not understood" in page
+    assert "Nothing can be searched by colour:. Use name:, host:," in page
+    assert 'value="colour:red"' in page
+
+
 def test_description_and_tags_are_shown_as_text_and_edited_in_a_form(site: Site) -> None:
     owner = browser(site.owner)
     path = f"/machines/{site.vm.pk}/describe"

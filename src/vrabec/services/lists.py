@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
-from vrabec.models.hosts import HostState
-from vrabec.models.jobs import ACTIVE, Job
-from vrabec.models.vms import Seen, Vm
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Vm
 from vrabec.services.cells import active_jobs
 from vrabec.services.permissions import require
+from vrabec.services.search import STATES, has_tag, matching
 
 SORTS = {
     "state": ("seen", "name", "id"),
@@ -24,23 +24,14 @@ SORTS = {
     "cpu": ("-load__cpu_percent", "id"),
 }
 T = TypeVar("T")
-_UNREACHABLE = Q(host__state=HostState.UNREACHABLE)
-_BUSY = Q(jobs__state__in=ACTIVE)
-FILTERS = {
-    "crashed": Q(seen=Seen.CRASHED) & ~_UNREACHABLE,
-    "unknown": _UNREACHABLE | Q(seen=Seen.UNKNOWN),
-    "changing": _BUSY,
-    "paused": Q(seen=Seen.PAUSED) & ~_UNREACHABLE,
-    "running": Q(seen=Seen.RUNNING) & ~_UNREACHABLE,
-    "off": Q(seen=Seen.OFF) & ~_UNREACHABLE,
-}
 
 
 @dataclass(frozen=True)
 class VmQuery:
-    """What to list: `search` is a part of a name or address, `state` of FILTERS, `sort` of SORTS."""
+    """What to list: `search` as search.py has it, `name` a whole one, `state` of STATES, `sort` of SORTS."""
 
     search: str = ""
+    name: str = ""
     state: str = ""
     host: str = ""
     project: str = ""
@@ -73,17 +64,15 @@ def list_vms(actor: Actor, query: VmQuery) -> VmList:
 def _matching(actor: Actor, query: VmQuery) -> QuerySet[Vm]:
     rows: QuerySet[Vm] = Vm.objects.visible_to(actor)
     if query.search:
-        text = query.search.strip()
-        rows = rows.filter(Q(name__icontains=text) | Q(address__startswith=text) | Q(project__name=text))
+        rows = rows.filter(matching(actor, query.search))
     if query.state:
-        rows = rows.filter(_known(query.state, FILTERS, "state")).distinct()
-    if query.host:
-        rows = rows.filter(host__name=query.host)
-    if query.project:
-        rows = rows.filter(project__name=query.project)
+        rows = rows.filter(_known(query.state, STATES, "state"))
+    exact = {"name": query.name, "host__name": query.host, "project__name": query.project}
     if query.tag:
-        rows = rows.filter(tag_line__contains=f" {query.tag} ")
-    return rows
+        rows = rows.filter(has_tag(query.tag))
+    if any("\0" in value for value in exact.values()):  # PostgreSQL takes none, and no name has one
+        return rows.none()
+    return rows.filter(**{field: value for field, value in exact.items() if value})
 
 
 def _order(query: VmQuery) -> tuple[str, ...]:

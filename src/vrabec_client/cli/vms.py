@@ -37,7 +37,7 @@ def vm() -> None:
 
 
 @vm.command("list")
-@click.option("--search", default="", help="A part of the name, the beginning of an address, or a project.")
+@click.option("--search", default="", help="Words as on the page: web state:running memory>=4G -project:lab.")
 @click.option("--state", type=click.Choice(STATES), help="Only machines in this state.")
 @click.option("--tag", default="", help="Only machines with this tag.")
 @page_options

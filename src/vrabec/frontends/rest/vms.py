@@ -118,11 +118,13 @@ class VmOut(Schema):
 
 
 class VmQueryIn(Schema):
-    """Which machines: `search` finds parts of names and addresses, `state` is as shown, `tag` a whole tag."""
+    """Which machines: `search` is as on the page (`web memory>=4G`), the others are whole values."""
 
     search: Annotated[str, Field(max_length=200)] = ""
     state: Annotated[str, Field(max_length=20)] = ""
     tag: Annotated[str, Field(max_length=64)] = ""
+    name: Annotated[str, Field(max_length=300)] = ""
+    project: Annotated[str, Field(max_length=300)] = ""
     page: Page = 1
     per_page: PerPage = 50
 

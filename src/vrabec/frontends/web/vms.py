@@ -21,10 +21,11 @@ from vrabec.services import vms
 from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.jobs import open_jobs
-from vrabec.services.lists import FILTERS, SORTS, VmQuery, list_vms
+from vrabec.services.lists import SORTS, VmList, VmQuery, list_vms
 from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
+from vrabec.services.search import STATES
 from vrabec.services.verbs import allowed_verbs
 
 MAX_SEARCH = 200
@@ -57,7 +58,7 @@ class Chip:
 def index(request: PageRequest) -> HttpResponse:
     """The list; for htmx only what is below its head."""
     query = _query(request)
-    found = list_vms(request.actor, query)
+    found, wrong = _found(request.actor, query)
     pager = Pager(query.page, found.total)
     if pager.number > pager.pages:
         query = replace(query, page=pager.pages)
@@ -67,6 +68,7 @@ def index(request: PageRequest) -> HttpResponse:
         "rows": [vm_row(vm, found.jobs.get(vm.pk), with_host=hosts) for vm in found.rows],
         "pager": pager,
         "wanted": query,
+        "wrong": wrong,
         "with_hosts": hosts,
         "descending": _DESCENDING,
         "may_create": _may_create(request.actor),
@@ -75,6 +77,14 @@ def index(request: PageRequest) -> HttpResponse:
     if is_fragment(request) and request.headers.get("HX-Target") == "list":
         return fragment(request, "vms/part.html", context)
     return render(request, "vms/list.html", context)
+
+
+def _found(actor: Actor, query: VmQuery) -> tuple[VmList, Invalid | None]:
+    """What is listed; nothing and why where the search asks what there is not: it may be half typed."""
+    try:
+        return list_vms(actor, query), None
+    except Invalid as error:
+        return VmList([], 0), error
 
 
 @page("vm.view")
@@ -131,7 +141,7 @@ def _query(request: HttpRequest) -> VmQuery:
     state, sort = request.GET.get("state", ""), request.GET.get("sort", "")
     return VmQuery(
         search=request.GET.get("q", "").strip()[:MAX_SEARCH],
-        state=state if state in FILTERS else "",
+        state=state if state in STATES else "",
         host=request.GET.get("host", "")[:MAX_SEARCH],
         project=request.GET.get("project", "")[:MAX_SEARCH],
         tag=request.GET.get("tag", "")[:MAX_SEARCH],

@@ -1,0 +1,118 @@
+"""The search language of lists: `web state:running memory>=4G -project:lab "two words"`.
+
+All words must hold. `key:value` asks one property (`state:off,paused`: one of several), `memory>4G` compares
+an amount, a minus before a word turns it round, quotes hold blanks together. Any other word is looked for in
+names, addresses and projects. A search of any length is one condition of one query.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.db.models import Q
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Invalid
+from vrabec.lib.units import parse_mib
+from vrabec.models.hosts import HostState
+from vrabec.models.jobs import ACTIVE, Job
+from vrabec.models.vms import Seen
+from vrabec.services.permissions import may
+
+FIELD = "search"
+
+
+def has_tag(tag: str) -> Q:
+    """The condition that a machine has this tag."""
+    return Q(tag_line__contains=f" {tag} ")
+
+
+_UNREACHABLE = Q(host__state=HostState.UNREACHABLE)
+STATES = {
+    "crashed": Q(seen=Seen.CRASHED) & ~_UNREACHABLE,
+    "unknown": _UNREACHABLE | Q(seen=Seen.UNKNOWN),
+    "changing": Q(pk__in=Job.objects.filter(state__in=ACTIVE, vm__isnull=False).values("vm")),
+    "paused": Q(seen=Seen.PAUSED) & ~_UNREACHABLE,
+    "running": Q(seen=Seen.RUNNING) & ~_UNREACHABLE,
+    "off": Q(seen=Seen.OFF) & ~_UNREACHABLE,
+}
+_MARKS = {"ready": Q(is_ready=True), "managed": Q(is_managed=True), "found": Q(is_managed=False)}
+_PROPERTIES: dict[str, Callable[[str], Q]] = {
+    "name": lambda value: Q(name__icontains=value),
+    "host": lambda value: Q(host__name=value),
+    "project": lambda value: Q(project__name=value),
+    "template": lambda value: Q(template__name=value),
+    "network": lambda value: Q(network=value),
+    "address": lambda value: Q(address__startswith=value),
+    "mac": lambda value: Q(mac__startswith=value.lower()),
+    "tag": has_tag,
+    "by": lambda value: Q(created_by__username=value),
+    "state": lambda value: _one_of(STATES, value),
+    "is": lambda value: _one_of(_MARKS, value),
+}
+_AMOUNTS = {"cpus": "cpus", "memory": "memory_mib", "disk": "disk_mib"}
+_LOOKUPS = {":": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+_WORD = re.compile(r'(?P<minus>-)?(?:(?P<key>[a-z]+)(?P<sign>:|[<>]=?))?(?P<value>"[^"]*"|\S*)', re.ASCII)
+_ADDRESS = re.compile(r"[0-9a-f]{0,4}(:[0-9a-f]{0,4})+", re.ASCII | re.IGNORECASE)
+"""Part of an IPv6 or MAC address, whose colon is no key's."""
+
+
+def matching(actor: Actor, text: str) -> Q:
+    """The condition that a search asks for. Raises Invalid, which says what may be asked instead."""
+    found = Q()
+    for word in _WORD.finditer(text.replace("\0", " ")):  # PostgreSQL takes no NUL
+        if word[0].strip('-"'):
+            found &= _condition(actor, word)
+    return found
+
+
+def _condition(actor: Actor, word: re.Match[str]) -> Q:
+    key, sign, value = word["key"], word["sign"], word["value"].strip('"')
+    plain = word[0].removeprefix("-").strip('"')
+    if key is None or _ADDRESS.fullmatch(plain):
+        asked = _anywhere(plain)
+    elif key in _AMOUNTS:
+        asked = Q(**{f"{_AMOUNTS[key]}__{_LOOKUPS[sign]}": _amount(key, value)})
+    elif key in known_keys(actor) and sign == ":":
+        asked = _any_of(key, value)
+    else:
+        known = ", ".join(f"{name}:" for name in known_keys(actor))
+        amounts = ", ".join(f"{name}>" for name in _AMOUNTS)
+        raise Invalid(
+            "Nothing can be searched by %(asked)s. Use %(known)s, %(amounts)s, or plain words.",
+            field=FIELD, asked=key + sign, known=known, amounts=amounts,
+        )  # fmt: skip
+    return ~asked if word["minus"] else asked
+
+
+def known_keys(actor: Actor) -> list[str]:
+    """The properties that `actor` may ask: hosts are for those who see hosts."""
+    return [key for key in _PROPERTIES if key != "host" or may(actor, "host.view")]
+
+
+def _any_of(key: str, values: str) -> Q:
+    found = Q(pk__in=())
+    for value in filter(None, values.split(",")):
+        found |= _PROPERTIES[key](value)
+    return found
+
+
+def _anywhere(text: str) -> Q:
+    begins = Q(address__startswith=text) | Q(mac__startswith=text.lower())
+    return Q(name__icontains=text) | Q(project__name=text) | begins
+
+
+def _amount(key: str, value: str) -> int:
+    if key != "cpus":
+        return parse_mib(value, FIELD)
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise Invalid("Write a number of CPUs, such as cpus>=2.", field=FIELD)
+    return int(value)
+
+
+def _one_of(table: dict[str, Q], value: str) -> Q:
+    if value not in table:
+        raise Invalid("There is no %(value)s to search for. Choose one of: %(known)s.", field=FIELD,
+                      value=value, known=", ".join(table))  # fmt: skip
+    return table[value]
