@@ -15,6 +15,7 @@ from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
 from vrabec.frontends.web.rows import VmRow, vm_row
 from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Invalid
 from vrabec.models.hosts import HostState
 from vrabec.models.vms import Vm
 from vrabec.services import vms
