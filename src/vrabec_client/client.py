@@ -219,9 +219,9 @@ class Client:
         """All templates."""
         return cast("list[schemas.Template]", self._get("/templates"))
 
-    def build_template(self, builder: str) -> schemas.Job:
+    def build_template(self, builder: str, *, suite: str = "") -> schemas.Job:
         """Build a template on the controller, or build it anew. Raises Invalid, Conflict, Forbidden."""
-        return cast("schemas.Job", self._post("/templates", {"builder": builder}))
+        return cast("schemas.Job", self._post("/templates", {"builder": builder, "suite": suite}))
 
     def list_hosts(self) -> list[schemas.Host]:
         """All hosts. Raises Forbidden."""

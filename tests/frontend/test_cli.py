@@ -43,6 +43,8 @@ NAMES = (
         ("vm create fresh --project alpha --template missing", 5, "invalid"),
         ("vm create fresh --project alpha --gateway 10.0.0.1", 5, "invalid"),
         ("template build missing", 5, "invalid"),
+        ("template build debian", 5, "invalid"),
+        ("template build debian --suite potato", 5, "invalid"),
         ("project create alpha", 6, "conflict"),
         ("vm create web --project alpha", 6, "conflict"),
         ("vm shutdown web", 6, "wrong_state"),

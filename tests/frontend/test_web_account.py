@@ -61,6 +61,15 @@ def test_building_a_template_shows_its_progress(site: Site) -> None:
     assert "Build Tiny" not in browser(site.owner).get("/templates", secure=True).content.decode()
 
 
+def test_each_suite_of_debian_has_its_button(site: Site) -> None:
+    client = browser(site.administrator)
+    page = client.get("/templates", secure=True).content.decode()
+    assert "Build Debian 12" in page
+    assert "Build Debian 13" in page
+    client.post("/templates/build", {"builder": "debian", "suite": "trixie"}, secure=True)
+    assert Job.objects.get().subject_name == "debian-trixie"
+
+
 def test_hosts_are_for_administrators(site: Site) -> None:
     assert browser(site.owner).get("/hosts", secure=True).status_code == 403
     page = browser(site.administrator).get("/hosts", secure=True).content.decode()

@@ -1,5 +1,6 @@
 """The form that makes a machine."""
 
+import re
 import shlex
 
 import pytest
@@ -47,6 +48,12 @@ def test_a_machine_is_made_with_uefi_from_a_template_that_boots_by_it(site: Site
     post(site.owner, firmware="uefi")
     assert Vm.objects.get(name="fresh").firmware == "uefi"
     assert "--firmware uefi" in command_of(Typed(template="tiny", size="tiny", firmware="uefi"))
+
+
+def test_a_template_is_offered_with_the_smallest_size_it_fits_in(site: Site) -> None:
+    Template.objects.filter(name="tiny").update(memory_mib=512, disk_mib=2048)
+    page = browser(site.owner).get("/machines/new", secure=True).content.decode()
+    assert re.search(r'value="small" [^>]* checked', page)
 
 
 def test_a_custom_size_is_read_in_any_unit(site: Site) -> None:

@@ -16,12 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vrabec.integrations.images import tiny
+from vrabec.integrations.images.commands import Tools
+from vrabec.integrations.images.packages import Package, parse
+from vrabec.integrations.images.store import key
 from vrabec.integrations.images.tiny import archive, guest, modules
-from vrabec.integrations.images.tiny.commands import Tools
-from vrabec.integrations.images.tiny.packages import Package, parse
 from vrabec.lib.errors import Cancelled, HostError
 from vrabec.lib.seed import Seed, build_seed
+
+RECIPE = Path(guest.__file__).parent
 
 # --- the archive
 
@@ -95,7 +97,7 @@ def test_apts_answer_is_read() -> None:
 
 
 def test_another_version_is_another_image() -> None:
-    assert tiny.key((Package("a", "1"),)) != tiny.key((Package("a", "2"),))
+    assert key(RECIPE, (Package("a", "1"),)) != key(RECIPE, (Package("a", "2"),))
 
 
 # --- tools
@@ -103,19 +105,19 @@ def test_another_version_is_another_image() -> None:
 
 def test_a_missing_tool_is_named_with_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"no-such-tool.*mtools"):
-        Tools(tmp_path, lambda: False).run("no-such-tool")
+        Tools(tmp_path, lambda: False, ("mtools",)).run("no-such-tool")
 
 
 def test_a_tools_own_words_are_kept(tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught:
-        Tools(tmp_path, lambda: False).run("sh", "-c", "echo broken >&2; exit 3")
+        Tools(tmp_path, lambda: False, ("mtools",)).run("sh", "-c", "echo broken >&2; exit 3")
     assert caught.value.raw == "broken"
 
 
 def test_a_cancelled_tool_ends_with_its_children(tmp_path: Path) -> None:
     answers = iter([False, True])
     with pytest.raises(Cancelled):
-        Tools(tmp_path, lambda: next(answers)).run("sh", "-c", "echo $$ >pid; sleep 100 & wait")
+        Tools(tmp_path, lambda: next(answers), ()).run("sh", "-c", "echo $$ >pid; sleep 100 & wait")
     group = (tmp_path / "pid").read_text().strip()
     assert (
         subprocess.run(["pgrep", "-r", "R,S,D", "-g", group], capture_output=True, check=False).stdout == b""

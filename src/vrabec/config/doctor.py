@@ -244,6 +244,7 @@ def _engine_runs(config: Config) -> bool:
 
 
 def _tools(config: Config) -> Iterator[Finding]:
+    from vrabec.integrations.images import debian
     from vrabec.integrations.images.tiny import PACKAGES
 
     missing = [package for package in PACKAGES if not _is_installed(package)]
@@ -252,6 +253,10 @@ def _tools(config: Config) -> Iterator[Finding]:
         yield Finding(Grade.WARN, "tools", text)
     else:
         yield Finding(Grade.OK, "tools", "all that building tiny needs")
+    if problem := debian.lacking():
+        yield Finding(Grade.NOTE, "debian", problem)
+    else:
+        yield Finding(Grade.OK, "debian", "all that building debian needs")
 
 
 def _is_installed(package: str) -> bool:

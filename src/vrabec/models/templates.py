@@ -38,6 +38,12 @@ class Template(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     built_at = models.DateTimeField(null=True, blank=True)
 
+    @property
+    def build_command(self) -> str:
+        """The words that build it."""
+        suite = self.name.removeprefix(self.builder).removeprefix("-")
+        return " ".join(("vrabec template build", self.builder, *(["--suite", suite] if suite else ())))
+
 
 class TemplateCopy(models.Model):
     """A template's content lies whole on a host: an upload cut short leaves a volume but no row."""

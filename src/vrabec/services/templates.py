@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -19,18 +20,51 @@ from vrabec.services.record import record
 
 @dataclass(frozen=True)
 class Builder:
-    """A kind of template that Vrabec builds itself. `memory_mib` is the least a machine of it runs with."""
+    """A kind of template that Vrabec builds itself. `memory_mib` is the least a machine of it runs with.
+
+    `suites` are the releases to choose from, with the title of each; none where there is nothing to choose.
+    """
 
     title: str
     description: str
     memory_mib: int
+    has_uefi: bool = False
+    suites: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One template that can be built."""
+
+    builder: str
+    suite: str
+    title: str
+
+    @property
+    def name(self) -> str:
+        """The template's name: debian-bookworm."""
+        return f"{self.builder}-{self.suite}" if self.suite else self.builder
 
 
 BUILDERS = {
     "tiny": Builder(
         "Tiny", "Debian's kernel, busybox and the guest agent: up in seconds, for trying out", 96
     ),
+    "debian": Builder(
+        "Debian",
+        "A whole Debian with cloud-init, ssh and the guest agent; boots by BIOS and by UEFI",
+        512,
+        has_uefi=True,
+        suites={"bookworm": "Debian 12", "trixie": "Debian 13"},
+    ),
 }
+
+
+def offers() -> Iterator[Offer]:
+    """Every template that can be built."""
+    for name, builder in BUILDERS.items():
+        for suite, title in (builder.suites or {"": builder.title}).items():
+            yield Offer(name, suite, title)
 
 
 def list_templates(actor: Actor) -> QuerySet[Template]:
@@ -39,32 +73,46 @@ def list_templates(actor: Actor) -> QuerySet[Template]:
     return Template.objects.order_by("name")
 
 
-def build_template(actor: Actor, *, builder: str) -> Job:
+def build_template(actor: Actor, *, builder: str, suite: str = "") -> Job:
     """Queue building a template; machines already cloned keep what they have.
 
     Raises Invalid, Conflict, Forbidden.
     """
     require(actor, "template.build")
-    if builder not in BUILDERS:
-        known = ", ".join(BUILDERS)
+    offer = _offer(builder, suite)
+    made = BUILDERS[builder]
+    with transaction.atomic():
+        template, _ = Template.objects.get_or_create(
+            name=offer.name,
+            defaults={
+                "title": offer.title,
+                "description": made.description,
+                "builder": builder,
+                "memory_mib": made.memory_mib,
+                "has_uefi": made.has_uefi,
+            },
+        )
+        job = queue_template_job(actor, "template.build", template, suite=suite)
+        record(actor, "template.build", of=template, job=job)
+        changed("template", template.pk)
+    return job
+
+
+def _offer(builder: str, suite: str) -> Offer:
+    found = [offer for offer in offers() if offer.builder == builder]
+    if not found:
         raise Invalid(
             "There is no builder %(name)s; there is: %(known)s.",
             field="builder",
             name=builder[:64],
-            known=known,
+            known=", ".join(BUILDERS),
         )
-    made = BUILDERS[builder]
-    with transaction.atomic():
-        template, _ = Template.objects.get_or_create(
-            name=builder,
-            defaults={
-                "title": made.title,
-                "description": made.description,
-                "builder": builder,
-                "memory_mib": made.memory_mib,
-            },
-        )
-        job = queue_template_job(actor, "template.build", template)
-        record(actor, "template.build", of=template, job=job)
-        changed("template", template.pk)
-    return job
+    for offer in found:
+        if offer.suite == suite:
+            return offer
+    raise Invalid(
+        "Choose a suite of %(name)s: %(known)s.",
+        field="suite",
+        name=builder,
+        known=", ".join(offer.suite for offer in found if offer.suite) or "it has none",
+    )

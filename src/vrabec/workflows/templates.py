@@ -10,7 +10,8 @@ from django.conf import settings
 
 from vrabec.hypervisor import storage
 from vrabec.hypervisor.connection import HostConnection
-from vrabec.integrations.images import tiny
+from vrabec.integrations.images import debian, tiny
+from vrabec.integrations.images.store import Image, Progress
 from vrabec.jobs.plans import Plan, Step, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib.clock import now
@@ -53,8 +54,8 @@ def _upload(run: Run, host: HostConnection, template: Template, name: str) -> No
     path = Path(template.path)
     if not path.exists():
         raise HostError(
-            "The template's file is not in the controller's store. Build it: vrabec template build %(name)s.",
-            name=template.name,
+            "The template's file is not in the controller's store. Build it: %(command)s.",
+            command=template.build_command,
             raw=f"no file {path}",
         )
     size = path.stat().st_size
@@ -91,8 +92,9 @@ def _build(run: Run) -> None:
             run.log("%(what)s", what=what)
         run.progress(percent)
 
-    image = tiny.build(Path(settings.VRABEC_TEMPLATES_DIR), progress, run.is_cancelled)
-    Template.objects.filter(pk=run.job.template_id or 0).update(
+    template = Template.objects.get(pk=run.job.template_id or 0)
+    image = _image(run, template.builder, progress)
+    Template.objects.filter(pk=template.pk).update(
         state=TemplateState.READY,
         path=str(image.path),
         sha256=image.sha256,
@@ -100,7 +102,18 @@ def _build(run: Run) -> None:
         disk_mib=-(-image.virtual_size_bytes // 2**20),
         built_at=now(),
     )
-    changed("template", run.job.template_id or 0)
+    changed("template", template.pk)
+    if template.path and template.path != str(image.path):
+        Path(template.path).unlink(
+            missing_ok=True
+        )  # machines are made of the new one; hosts have their copies
+
+
+def _image(run: Run, builder: str, progress: Progress) -> Image:
+    folder = Path(settings.VRABEC_TEMPLATES_DIR)
+    if builder == "debian":
+        return debian.build(run.args["suite"], folder, progress, run.is_cancelled)
+    return tiny.build(folder, progress, run.is_cancelled)
 
 
 BUILD = {

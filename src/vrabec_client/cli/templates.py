@@ -37,10 +37,11 @@ def list_(app: App) -> None:
 
 @template.command()
 @click.argument("name")
+@click.option("--suite", default="", help="The release of debian: bookworm or trixie.")
 @wait_option
 @timeout_option
 @pass_app
-def build(app: App, name: str, wait: bool, timeout: float | None) -> None:
-    """Build a template on the controller, or build it anew: tiny."""
-    done = followed(app, app.client.build_template(name), wait, timeout)
+def build(app: App, name: str, suite: str, wait: bool, timeout: float | None) -> None:
+    """Build a template on the controller, or build it anew: tiny, or debian of a --suite."""
+    done = followed(app, app.client.build_template(name, suite=suite), wait, timeout)
     app.show(done, lambda: job_line(done))

@@ -30,7 +30,9 @@ def ensure_account(made: Made) -> None:
     advice = f"User {USER} cannot be made: look at the log, then run this again."
     if not _exists():
         about = ["--home-dir", str(DATA_DIR), "--no-create-home", "--shell", "/usr/sbin/nologin"]
-        run("useradd", "--system", "--user-group", *about, "--comment", "Vrabec", USER, advice=advice)
+        # with further user ids, in which it builds templates of Debian
+        kind = ["--system", "--add-subids-for-system", "--user-group"]
+        run("useradd", *kind, *about, "--comment", "Vrabec", USER, advice=advice)
         made.user = True
         made.write()
     run("usermod", "--append", "--groups", "libvirt", USER, advice=advice)

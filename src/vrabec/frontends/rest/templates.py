@@ -32,9 +32,10 @@ class TemplateOut(Schema):
 
 
 class TemplateIn(Schema):
-    """What to build: `tiny`."""
+    """What to build: `tiny`, or `debian` of a `suite`: bookworm, trixie."""
 
-    builder: Annotated[str, Field(max_length=64)]
+    builder: Annotated[str, Field(max_length=64, examples=["debian"])]
+    suite: Annotated[str, Field(max_length=64, examples=["bookworm"])] = ""
 
 
 @router.get("/templates", response=answers({200: list[TemplateOut]}), operation_id="list_templates")
@@ -48,4 +49,5 @@ def index(request: HttpRequest) -> list[TemplateOut]:
 @action("template.build")
 def build(request: HttpRequest, wish: TemplateIn) -> Status[JobOut]:
     """Build a template on the controller, or build it anew."""
-    return Status(202, JobOut.of(templates.build_template(actor(request), builder=wish.builder)))
+    job = templates.build_template(actor(request), builder=wish.builder, suite=wish.suite)
+    return Status(202, JobOut.of(job))

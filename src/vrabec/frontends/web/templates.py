@@ -20,7 +20,7 @@ def index(request: PageRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "building": {job.template_id: job for job in active},
-        "builders": templates.BUILDERS if may(request.actor, "template.build") else {},
+        "offers": list(templates.offers()) if may(request.actor, "template.build") else [],
     }
     return render(request, "templates/list.html", context)
 
@@ -28,7 +28,8 @@ def index(request: PageRequest) -> HttpResponse:
 @page("template.build", methods=("POST",))
 def build(request: PageRequest) -> HttpResponse:
     """Queue building one."""
-    templates.build_template(request.actor, builder=request.POST.get("builder", ""))
+    sent = request.POST
+    templates.build_template(request.actor, builder=sent.get("builder", ""), suite=sent.get("suite", ""))
     if is_fragment(request):
         return fragment(request, "parts/flash.html", {"flashes": []})
     return see_other(request, reverse("templates"))

@@ -183,16 +183,24 @@ def _form(
 def _with_defaults(
     typed: Typed, projects: list[Project], templates: list[Template], networks: list[str]
 ) -> Typed:
-    """Ready means pressing one button: the first template, the smallest size, the main project."""
+    """Ready means pressing one button: the first template, its smallest size, the main project."""
     names = [project.name for project in projects]
     network = "default" if "default" in networks else next(iter(networks), "")
+    chosen = next((t for t in templates if t.name == (typed.template or t.name)), None)
     return replace(
         typed,
-        template=typed.template or (templates[0].name if templates else ""),
-        size=typed.size or SIZES[0].name,
+        template=chosen.name if chosen else typed.template,
+        size=typed.size or _least(chosen),
         project=typed.project or ("main" if "main" in names else names[0]),
         network=typed.network or network,
     )
+
+
+def _least(template: Template | None) -> str:
+    """The smallest size that the template fits in."""
+    least = (template.memory_mib, template.disk_mib) if template else (0, 0)
+    fits = (s.name for s in SIZES if s.memory_mib >= least[0] and s.disk_mib >= least[1])
+    return next(fits, SIZES[-1].name)
 
 
 def _rooms() -> list[Room]:

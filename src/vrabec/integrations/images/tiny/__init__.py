@@ -6,41 +6,29 @@ What it is and is not: docs/explanation/tiny.md.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
-import os
 import shutil
-import struct
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vrabec.integrations.images.commands import Tools
+from vrabec.integrations.images.packages import Package
+from vrabec.integrations.images.store import Image, Progress, alone, keep, key, read_image
 from vrabec.integrations.images.tiny import disk, guest
-from vrabec.integrations.images.tiny.commands import PACKAGES, Tools
-from vrabec.integrations.images.tiny.packages import Apt, Package, unpack
+from vrabec.integrations.images.tiny.packages import Apt, unpack
 from vrabec.lib.errors import Unavailable
 
 __all__ = ["PACKAGES", "Image", "build"]
+
+PACKAGES = ("dpkg", "e2fsprogs", "lz4", "mtools", "qemu-utils", "syslinux", "syslinux-common")
+"""What the controller must have installed, besides apt itself (names of Debian packages)."""
 
 _STATE = ".tiny-apt"
 _TEMPORARY = ".tiny-build-"
 
 
-@dataclass(frozen=True)
-class Image:
-    """A finished qcow2 file."""
-
-    path: Path
-    sha256: str
-    size_bytes: int
-    virtual_size_bytes: int
-
-
-def build(directory: Path, progress: Callable[[int, str], None], cancelled: Callable[[], bool]) -> Image:
+def build(directory: Path, progress: Progress, cancelled: Callable[[], bool]) -> Image:
     """Build <directory>/tiny-<key>.qcow2, or return the one that is there; needs no root.
 
     The key is a hash of this package's files and of the exact versions of Debian's packages. Raises HostError
@@ -48,17 +36,17 @@ def build(directory: Path, progress: Callable[[int, str], None], cancelled: Call
     """
     directory = directory.absolute()  # the tools run in a folder of their own
     directory.mkdir(parents=True, exist_ok=True)
-    with _alone(directory, Tools(directory, cancelled)):
+    with alone(directory / ".tiny-lock", Tools(directory, cancelled, PACKAGES)):
         _clean(directory)
         with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=directory) as folder:
-            return _Build(directory, Tools(Path(folder), cancelled), progress).run()
+            return _Build(directory, Tools(Path(folder), cancelled, PACKAGES), progress).run()
 
 
 @dataclass(frozen=True)
 class _Build:
     directory: Path
     tools: Tools
-    progress: Callable[[int, str], None]
+    progress: Progress
 
     def run(self) -> Image:
         self.progress(0, "looking at Debian's packages")
@@ -96,48 +84,14 @@ class _Build:
         # not with -c: the boot loader reads in small pieces, and QEMU would unpack each cluster many times
         # over (0.9 s more CPU a boot); kernel and initramfs are compressed in themselves
         self.tools.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, result)
-        with result.open("rb") as file:
-            os.fsync(file.fileno())
-        self.tools.check()
-        os.replace(result, target)
+        keep(self.tools, result, target)
 
     def _target(self, packages: tuple[Package, ...]) -> Path:
-        return self.directory / f"tiny-{key(packages)}.qcow2"
+        return self.directory / f"tiny-{key(Path(__file__).parent, packages)}.qcow2"
 
     def _done(self, packages: tuple[Package, ...]) -> Image:
         self.progress(100, "done")
-        return _image(self._target(packages))
-
-
-def key(packages: tuple[Package, ...]) -> str:
-    """Twelve hexadecimal digits that stand for the recipe and the packages."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256(json.dumps([[p.name, p.version] for p in packages]).encode())
-    for path in sorted(p for p in here.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        digest.update(f"\0{path.relative_to(here)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _image(path: Path) -> Image:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(24)  # the qcow2 header's virtual size, big-endian
-        [virtual_size_bytes] = struct.unpack(">Q", file.read(8))
-    return Image(path, sha256, path.stat().st_size, virtual_size_bytes)
-
-
-@contextmanager
-def _alone(directory: Path, tools: Tools) -> Iterator[None]:
-    """One build at a time in a directory: the second finds the first one's image. The lock dies with us."""
-    with (directory / ".tiny-lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                tools.check()
-                time.sleep(0.2)
-        yield
+        return read_image(self._target(packages))
 
 
 def _clean(directory: Path) -> None:

@@ -9,10 +9,9 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from vrabec.integrations.images.tiny.commands import Tools
+from vrabec.integrations.images.commands import Tools
+from vrabec.integrations.images.raw import MIB, SECTOR, insert
 
-MIB = 1 << 20
-SECTOR = 512
 VIRTUAL_MIB = 96
 _BOOT_START_MIB, _BOOT_MIB = 1, 47
 _DATA_START_MIB = _BOOT_START_MIB + _BOOT_MIB
@@ -45,8 +44,8 @@ def write(tools: Tools, content: Content) -> Path:
     with raw.open("wb") as disk:
         disk.write(_boot_sector())
         disk.truncate(VIRTUAL_MIB * MIB)
-    _insert(raw, _BOOT_START_MIB, _boot_partition(tools, content))
-    _insert(raw, _DATA_START_MIB, _data_partition(tools))
+    insert(raw, _BOOT_START_MIB, _boot_partition(tools, content))
+    insert(raw, _DATA_START_MIB, _data_partition(tools))
     return raw
 
 
@@ -86,13 +85,3 @@ def _data_partition(tools: Tools) -> Path:
     tools.run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-i", "262144", "-m", "0", "-L", "tiny-data",
               "-U", _UUID, "-E", growth, ext4, f"{size_mib}m")  # fmt: skip
     return ext4
-
-
-def _insert(raw: Path, start_mib: int, part: Path) -> None:
-    """Copy what is not zero, so that the file keeps its holes."""
-    with part.open("rb") as source, raw.open("r+b") as disk:
-        for position in range(0, part.stat().st_size, MIB):
-            block = source.read(MIB)
-            if block.strip(b"\0"):
-                disk.seek(start_mib * MIB + position)
-                disk.write(block)

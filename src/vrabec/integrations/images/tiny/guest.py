@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vrabec.integrations.images.commands import Tools
 from vrabec.integrations.images.tiny import archive, modules
-from vrabec.integrations.images.tiny.commands import Tools
 from vrabec.lib.errors import HostError
 
 FILES = Path(__file__).parent / "guest"
