@@ -133,6 +133,16 @@ class Client:
         """Delete a machine and its disks, for good. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._delete(f"/vms/{vm_id:d}"))
 
+    def open_console(self, vm_id: int, kind: str = "serial", *, take: bool = False) -> schemas.ConsoleTicket:
+        """A ticket to a console, "vnc" or "serial": `line.Line` opens it. Raises WrongState, Forbidden."""
+        given = {"kind": kind, "take": take}
+        return cast("schemas.ConsoleTicket", self._post(f"/vms/{vm_id:d}/console", given))
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the requests."""
+        return self._http
+
     def find_vm(self, name: str) -> schemas.Vm:
         """The machine called `name`: "42" (its id), "web-1" or "main/web-1". Raises NotFound, Ambiguous."""
         if _is_id(name):

@@ -219,6 +219,14 @@ class Activity(TypedDict):
     detail: dict[str, Any]
 
 
+class ConsoleTicket(TypedDict):
+    """What opens a console once, within half a minute: a WebSocket to `path` that offers `protocols`."""
+
+    path: str
+    protocols: list[str]
+    expires_at: str
+
+
 class VmPage(TypedDict):
     """One page of machines, and how many match in all."""
 

@@ -159,6 +159,19 @@ class Transport:
             status, content = self._again(target)
         return self._read(status, content)
 
+    def new_socket(self) -> tuple[socket.socket, dict[str, str]]:
+        """A connection for something else than requests, its certificate checked; and who asks, as headers.
+
+        Raises Unavailable, Untrusted.
+        """
+        connection = self._new_connection()
+        try:
+            connection.connect()
+        except OSError as error:
+            raise _translated(error, self.address) from error
+        connection.sock.settimeout(None)
+        return connection.sock, {"Authorization": f"Bearer {self._token}"}
+
     def close(self) -> None:
         """Close the connection, if one is open."""
         if self._connection:

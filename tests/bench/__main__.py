@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tests.bench import create, idle, listing
+from tests.bench import consoles, create, idle, listing
 from tests.bench.figures import Calibration
 from tests.e2e.controller import Controller
 from tests.lab.host import missing
@@ -51,6 +51,15 @@ def idle_command(seconds: float) -> None:
 def cli_command(runs: int, machines: int) -> None:
     """`vrabec vm list`, from the start of the process to its end."""
     _run(lambda controller: listing.measure(controller, runs, machines))
+
+
+@bench.command("consoles")
+@click.option("--runs", default=11, show_default=True, help="Pairs of ours and the floor.")
+@click.option("--consoles", "count", default=100, show_default=True, help="Screens open at once.")
+@click.option("--mib", default=8, show_default=True, help="What each of them shows, a run.")
+def consoles_command(runs: int, count: int, mib: int) -> None:
+    """Many screens at once, through TLS and WebSockets, and through a bare copy between two sockets."""
+    _run(lambda controller: consoles.measure(controller, consoles.Size(runs, count, mib)))
 
 
 def _run(measure: Callable[[Controller], dict[str, Any]]) -> None:

@@ -42,6 +42,11 @@ NOT_IN_TEST_DRIVER = {
     "test_nvram_and_saved_memory_go_with_the_definition": "has no saved memory on disk",
     "test_the_schema_of_libvirt_accepts_what_we_write": "has no schema check",
     "test_a_reset_restarts_and_is_told": "tells of no restart",
+    "test_a_screen_speaks_vnc_and_outlives_the_connection_it_came_over": "has no screens",
+    "test_a_screen_can_be_seen_by_several": "has no screens",
+    "test_a_serial_line_has_one_reader_until_another_takes_it": "has no serial lines",
+    "test_a_serial_line_that_was_given_back_is_free": "has no serial lines",
+    "test_a_serial_line_ends_with_the_machine": "has no serial lines",
     "test_a_sample_counts_what_a_machine_uses": "its counters are all zero",
 }
 

@@ -111,7 +111,7 @@ class Controller:
         return self._vrabecd("create-admin", username, "--url", self.url)
 
     def children(self) -> dict[str, int]:
-        """The pids of "web" and "engine", as far as they live."""
+        """The pids of "web", "engine" and "console", as far as they live."""
         found = {}
         for pid in _read(f"/proc/{self.pid}/task/{self.pid}/children").split():
             for name in re.findall(r"vrabec\.config\.(\w+)", _read(f"/proc/{pid}/cmdline")):
@@ -134,9 +134,9 @@ class Controller:
         wait_until(self._answers, "the controller answers")
 
     def kill(self, which: str) -> None:
-        """SIGKILL "engine" or "web", which start again; "supervisor" or the whole "tree", which do not."""
+        """SIGKILL "engine", "web" or "console", which start again; "supervisor" or "tree", which do not."""
         children = self.children()
-        if which in ("engine", "web"):
+        if which in ("engine", "web", "console"):
             os.kill(children[which], signal.SIGKILL)
             return
         os.kill(-self.pid if which == "tree" else self.pid, signal.SIGKILL)

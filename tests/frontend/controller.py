@@ -62,10 +62,10 @@ def _server(app: web.Web, certificate: Path, key: Path) -> uvicorn.Server:
         ssl_certfile=str(certificate),
         ssl_keyfile=str(key),
         http="h11",
-        ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=1,
+        **web.WEBSOCKETS,
     )
     return uvicorn.Server(config)
 

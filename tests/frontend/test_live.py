@@ -11,7 +11,6 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from tests.cast import Person, Site, make_person, site
-from vrabec.frontends.live import app as live_app
 from vrabec.frontends.live import hub as live_hub
 from vrabec.frontends.live.app import Live
 from vrabec.models.projects import Grant, Role
@@ -147,7 +146,7 @@ def test_a_job_is_told_to_its_project(site: Site) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_withdrawn_right_ends_the_stream(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_app, "ASK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(live_hub, "ASK_AGAIN_SECONDS", 0.05)
 
     async def check(live: Live) -> None:
         owner = Browser(live, bearer(site.owner))
@@ -161,7 +160,7 @@ def test_a_withdrawn_right_ends_the_stream(site: Site, monkeypatch: pytest.Monke
 
 @pytest.mark.django_db(transaction=True)
 def test_a_new_grant_opens_the_stream_to_its_project(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_app, "ASK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(live_hub, "ASK_AGAIN_SECONDS", 0.05)
     newcomer = make_person("nina")
 
     async def check(live: Live) -> None:

@@ -21,6 +21,7 @@ from vrabec.services.tokens import list_tokens
 
 CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
 BODIES = {
+    "open_console": {"kind": "vnc"},
     "create_vm": {"name": "fresh", "project": "alpha"},
     "describe_vm": {"description": "words"},
     "build_template": {"builder": "tiny"},
@@ -99,7 +100,7 @@ def test_nothing_changes_by_get(site: Site) -> None:
 
 
 def test_every_live_route_is_answered_by_the_application() -> None:
-    assert set(ROUTES) == {"/live/events"}
+    assert set(ROUTES) == {"/live/events", "/live/consoles/{vm_id}/{kind}"}
 
 
 def expected(route: Route, who: str) -> set[int] | None:

@@ -16,7 +16,7 @@ from vrabec.frontends import web
 ROOT = Path(__file__).parents[2]
 WEB = Path(web.__file__).parent
 TEMPLATES = {file: file.read_text() for file in (WEB / "templates").rglob("*.html")}
-CSS = (WEB / "static/css/vrabec.css").read_text()
+CSS = "".join(file.read_text() for file in sorted((WEB / "static/css").glob("*.css")))
 TABLER = (WEB / "static/vendor/tabler/tabler.min.css").read_text()
 HOOKS = {"state-word"}
 """Classes that only a script looks for."""

@@ -34,6 +34,7 @@ for state in etc lib log cache; do
   mount --bind "$dir/$state" "$target"
 done
 mount --bind "$dir/run" /run
+mkdir /run/lock  # where libvirt notes who has a serial console
 
 echo ready
 exec cat

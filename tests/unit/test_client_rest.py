@@ -24,6 +24,7 @@ SAME = {
     "VmOut": schemas.Vm,
     "VmPage": schemas.VmPage,
     "VmJob": schemas.VmJob,
+    "ConsoleOut": schemas.ConsoleTicket,
     "JobOut": schemas.Job,
     "JobPage": schemas.JobPage,
     "StepOut": schemas.Step,

@@ -18,6 +18,8 @@ from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib.errors import VrabecError
 from vrabec.lib.logs import handler
 
+PROCESSES = ("web", "engine", "console")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def vrabecd() -> None:
@@ -36,7 +38,7 @@ def serve() -> None:
         raise click.ClickException("There is no certificate yet. Run: vrabecd migrate")
     os.umask(0o077)
     os.makedirs(config.run_dir, exist_ok=True)
-    sys.exit(Supervisor({"web": module("vrabec.config.web"), "engine": module("vrabec.config.engine")}).run())
+    sys.exit(Supervisor({name: module(f"vrabec.config.{name}") for name in PROCESSES}).run())
 
 
 @vrabecd.command()

@@ -1,4 +1,4 @@
-"""Entry point of the engine process: jobs and inventory. The only process that loads libvirt."""
+"""Entry point of the engine process: jobs and inventory. It and console load libvirt, web never does."""
 
 from __future__ import annotations
 

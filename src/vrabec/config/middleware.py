@@ -17,6 +17,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "report-uri /csp-report",
     )
 )
+INLINE_STYLES = f"{CONTENT_SECURITY_POLICY}; style-src 'self' 'unsafe-inline'"
+"""For the serial console alone: xterm writes its colours and sizes into a style element."""
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -34,6 +36,8 @@ class SecurityHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer as the rest does, with our headers."""
         response = self.get_response(request)
+        if getattr(response, "styles_inline", False):
+            response.headers["Content-Security-Policy"] = INLINE_STYLES
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if not request.path.startswith("/static/"):

@@ -1,4 +1,4 @@
-"""Entry point of the web process: pages, REST and the event stream on one TLS port."""
+"""Entry point of the web process: pages, REST, event stream and consoles on one TLS port."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ PAGE_THREADS = 2
 SIGN_IN_THREADS = 4
 """A slow sign-in back end must not stop the pages."""
 SIGN_IN_PATHS = ("/sign-in", "/api/v1/login")
+WEBSOCKETS: dict[str, Any] = {
+    "ws": "websockets-sansio",
+    "ws_max_size": 1024 * 1024,
+    "ws_per_message_deflate": False,
+}
+"""Screens are compressed already, and what is typed is short: deflate would only cost."""
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 
@@ -37,9 +43,7 @@ class Web:
         """Answer one ASGI scope."""
         if scope["type"] == "lifespan":
             return await self._lifespan(receive, send)
-        if scope["type"] != "http":
-            return None
-        if scope["path"].startswith("/live/"):
+        if scope["type"] == "websocket" or scope["path"].startswith("/live/"):
             return await self._live(scope, receive, send)
         if _declared_length(scope) > MAX_BODY_BYTES:
             return await _too_large(receive, send)
@@ -108,12 +112,12 @@ def main(parent: int) -> None:
         ssl_certfile=config.certificate_path,
         ssl_keyfile=str(config.certificate_key_path),
         http="h11",
-        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=3,
+        **WEBSOCKETS,
     )
 
 

@@ -167,6 +167,11 @@ RULES = (
         "A storage pool with this name or place is on the host already.",
         words=_words(r"pool .*already (exists|defined|in use)|storage source conflict"),
     ),
+    Rule(
+        Conflict,
+        "Somebody has the serial console open.",
+        words=_words(r"active console session exists"),
+    ),
     # What is not there.
     Rule(NotFound, "The machine is not on the host.", (libvirt.VIR_ERR_NO_DOMAIN,)),
     Rule(NotFound, "The storage pool is not on the host.", (libvirt.VIR_ERR_NO_STORAGE_POOL,)),

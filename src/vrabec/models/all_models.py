@@ -1,6 +1,7 @@
 """Every model, so that Django finds them at start."""
 
 from vrabec.models.audit import Audit
+from vrabec.models.consoles import ConsoleTicket
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobLine
 from vrabec.models.projects import Grant, Project
@@ -10,6 +11,7 @@ from vrabec.models.vms import Vm, VmLoad
 
 __all__ = [
     "Audit",
+    "ConsoleTicket",
     "Grant",
     "Host",
     "Job",

@@ -18,7 +18,10 @@ _PER_MESSAGE = 2000
 
 
 def changed(kind: str, *ids: int) -> None:
-    """Announce rows of `kind` ("vm", "job", "host", "template", "grant") once the transaction commits."""
+    """Announce rows of `kind` ("vm", "job", "host", "template") once the transaction commits.
+
+    "grant" is a user who lost a right, a session or a token: what they have open is asked again.
+    """
     transaction.on_commit(lambda: announce((kind, i) for i in ids))
 
 

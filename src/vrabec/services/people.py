@@ -18,6 +18,7 @@ from vrabec.lib.actor import SYSTEM, Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
 from vrabec.lib.names import check_label
+from vrabec.models.changes import changed
 from vrabec.models.projects import Grant, Role
 from vrabec.models.users import Token, TokenKind, User
 from vrabec.services.record import record
@@ -106,6 +107,7 @@ def set_password(actor: Actor, *, password: str, current: str | None = None) -> 
         user.must_change_password = False
         user.save()
         record(actor, "account.password", of=user)
+        changed("grant", user.pk)  # other sessions end with the old password
 
 
 def digest(secret: str) -> str:

@@ -43,6 +43,7 @@ ACTIONS: dict[str, Level] = {
     "vm.pause": Level.OWNER,
     "vm.resume": Level.OWNER,
     "vm.delete": Level.OWNER,
+    "vm.console": Level.OWNER,
     "job.list": Level.SIGNED_IN,
     "job.view": Level.VIEWER,
     "job.cancel": Level.OWNER,

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, NotFound, Unauthenticated
+from vrabec.models.changes import changed
 from vrabec.models.users import Token, TokenKind, User
 from vrabec.services.people import digest
 from vrabec.services.permissions import require
@@ -56,6 +57,7 @@ def revoke_token(actor: Actor, *, token_id: int) -> None:
         token.ended_at = now()
         token.save(update_fields=["ended_at"])
         record(actor, "token.revoke", of=token)
+        changed("grant", actor.user_id)
 
 
 def user_of_token(secret: str) -> User:

@@ -12,6 +12,7 @@ import click
 
 from vrabec_client.cli import (
     INTERRUPTED,
+    console,
     hosts,
     jobs,
     output,
@@ -58,6 +59,7 @@ for command in (
 ):  # fmt: skip
     cli.add_command(command)
 vm_verbs.vm.add_command(vm_edit.set_)
+vm_verbs.vm.add_command(console.console)
 
 
 def run(arguments: list[str]) -> int:

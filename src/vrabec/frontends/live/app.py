@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from vrabec import __version__
+from vrabec.frontends.live import hub
+from vrabec.frontends.live.console import Consoles
 from vrabec.frontends.live.gate import Caller, admit
 from vrabec.frontends.live.hub import Hub, Stream, event
 from vrabec.lib.errors import NotFound, VrabecError
@@ -18,9 +20,9 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-ROUTES = {"/live/events": "events.view"}
+EVENTS, CONSOLE = "/live/events", "/live/consoles/{vm_id}/{kind}"
+ROUTES = {EVENTS: "events.view", CONSOLE: "vm.console"}
 """Path and action of every live route; the matrix test enumerates them."""
-ASK_AGAIN_SECONDS = 30.0
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -33,18 +35,21 @@ class Live:
 
     def __init__(self) -> None:
         self.hub = Hub()
+        self.consoles = Consoles(self.hub)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            return await self.consoles.answer(scope, receive, send)
         try:
-            if scope["path"] not in ROUTES or scope["method"] != "GET":
+            if scope["path"] != EVENTS or scope["method"] != "GET":
                 raise NotFound("There is nothing here.")
             await self._events(Caller.of(scope), receive, send)
         except VrabecError as error:
             await _refuse(send, error)
 
     async def _events(self, caller: Caller, receive: Receive, send: Send) -> None:
-        action = ROUTES["/live/events"]
+        action = ROUTES[EVENTS]
         stream = Stream(await self.hub.read(lambda: admit(caller, action)))
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         self.hub.streams.add(stream)
@@ -65,7 +70,7 @@ class Live:
     async def _ask_again(self, caller: Caller, action: str, stream: Stream) -> None:
         """End the stream when the right to it is withdrawn; take over grants that changed."""
         while True:
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            await self.hub.rights_changed(hub.ASK_AGAIN_SECONDS)
             try:
                 stream.viewer = await self.hub.read(lambda: admit(caller, action))
             except VrabecError:

@@ -63,6 +63,15 @@ class Viewer:
 
 def admit(caller: Caller, action: str) -> Viewer:
     """Let `caller` in for `action`; reads the database. Raises Unauthenticated, Forbidden."""
+    actor = identify(caller)
+    require(actor, action)
+    granted = Grant.objects.filter(user_id=actor.user_id, project__isnull=False)
+    ids = granted.values_list("project_id", flat=True)
+    return Viewer(actor, frozenset(i for i in ids if i is not None))
+
+
+def identify(caller: Caller) -> Actor:
+    """Who `caller` is, by session or token; reads the database. Raises Unauthenticated, Forbidden."""
     if not validate_host(urlsplit(f"//{caller.host}").hostname or "", settings.ALLOWED_HOSTS):
         raise Forbidden("This controller does not go by that name.")
     if caller.origin and urlsplit(caller.origin).netloc != caller.host:
@@ -70,10 +79,7 @@ def admit(caller: Caller, action: str) -> Viewer:
     user = _user(caller)
     if user is None or user.must_change_password:
         raise Unauthenticated("Sign in first.")
-    actor = actor_of(user, caller.address)
-    require(actor, action)
-    granted = Grant.objects.filter(user=user, project__isnull=False).values_list("project_id", flat=True)
-    return Viewer(actor, frozenset(i for i in granted if i is not None))
+    return actor_of(user, caller.address)
 
 
 def _user(caller: Caller) -> User | None:

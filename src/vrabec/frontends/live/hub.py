@@ -25,6 +25,8 @@ T = TypeVar("T")
 FLUSH_SECONDS = 0.1
 """Cells leave at most this often; the first change after a quiet time leaves at once."""
 HEARTBEAT_SECONDS = 15.0
+ASK_AGAIN_SECONDS = 30.0
+"""So often every open stream and console is asked for its right, and whenever rights change."""
 QUEUE_MESSAGES = 200
 """A viewer this far behind is dropped; the browser connects again and refreshes."""
 
@@ -62,6 +64,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.streams: set[Stream] = set()
+        self.asking: set[asyncio.Event] = set()
         self._dirty: dict[str, set[int]] = {}
         self._woken = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
@@ -89,9 +92,20 @@ class Hub:
             self._socket.close()
         self._thread.shutdown(wait=False)
 
+    async def rights_changed(self, seconds: float) -> None:
+        """Return when somebody's rights have changed, or after `seconds`."""
+        changed = asyncio.Event()
+        self.asking.add(changed)
+        try:
+            await asyncio.wait_for(changed.wait(), seconds)
+        except TimeoutError:
+            return
+        finally:
+            self.asking.discard(changed)
+
     async def read(self, work: Callable[[], T]) -> T:
         """Run `work`, which reads the database, in the hub's own thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _guarded, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, guarded, work)
 
     def _receive(self) -> None:
         assert self._socket is not None  # noqa: S101 - the reader is registered after the socket
@@ -102,6 +116,9 @@ class Hub:
                 break
             for kind, row_id in orjson.loads(message):
                 self._dirty.setdefault(kind, set()).add(row_id)
+        if self._dirty.pop("grant", None):
+            for changed in self.asking:
+                changed.set()
         self._woken.set()
 
     async def _run(self) -> None:
@@ -157,7 +174,8 @@ def _newest_vm() -> int:
     return Vm.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _guarded(work: Callable[[], T]) -> T:
+def guarded(work: Callable[[], T]) -> T:
+    """Run `work`; a database that failed it is connected to anew the next time."""
     try:
         return work()
     except DatabaseError:

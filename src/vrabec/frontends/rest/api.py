@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from vrabec import __version__
-from vrabec.frontends.rest import hosts, jobs, projects, session, templates, tokens, vms
+from vrabec.frontends.rest import consoles, hosts, jobs, projects, session, templates, tokens, vms
 from vrabec.lib.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, VrabecError
 
 api = NinjaAPI(
@@ -23,7 +23,7 @@ api = NinjaAPI(
     docs_url=None,
     urls_namespace="rest",
 )
-for module in (session, vms, jobs, templates, hosts, projects, tokens):
+for module in (session, vms, consoles, jobs, templates, hosts, projects, tokens):
     api.add_router("", module.router)
 
 
@@ -76,5 +76,5 @@ def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def _field(location: tuple[str | int, ...]) -> str:
     """("body", "wish", "name") names the field "name"; list indexes stay."""
-    parts = [str(part) for part in location if part not in ("body", "query", "path", "wish")]
+    parts = [str(part) for part in location if part not in ("body", "query", "path", "wish", "wanted")]
     return ".".join(parts) or "body"

@@ -12,6 +12,7 @@ from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
 from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
+from vrabec.models.changes import changed
 from vrabec.models.users import User
 from vrabec.services import people
 
@@ -51,6 +52,7 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
 def sign_out(request: PageRequest) -> HttpResponse:
     """End the session."""
     logout(request)
+    changed("grant", request.actor.user_id)
     return see_other(request, reverse("sign-in"))
 
 

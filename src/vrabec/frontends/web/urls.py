@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from vrabec.frontends.web import (
     account,
     activity,
+    consoles,
     hosts,
     jobs,
     projects,
@@ -26,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/new", vm_new.new, name="vm-new"),
     path("machines/<int:vm_id>", vms.show, name="vm"),
     path("machines/<int:vm_id>/activity", vms.activity, name="vm-activity"),
+    path("machines/<int:vm_id>/console", consoles.screen, name="vm-console"),
+    path("machines/<int:vm_id>/console/serial", consoles.serial, name="vm-serial"),
     path("machines/<int:vm_id>/actions", vms.actions, name="vm-actions"),
     path("machines/<int:vm_id>/describe", vm_edit.describe, name="vm-describe"),
     path("machines/<int:vm_id>/start", vm_verbs.start, name="vm-start"),

@@ -92,7 +92,7 @@ def _found(actor: Actor, query: VmQuery) -> tuple[VmList, Invalid | None]:
 def show(request: PageRequest, vm_id: int) -> HttpResponse:
     """One machine."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
-    context = _about(request.actor, vm)
+    context = about(request.actor, vm)
     context["lines"] = lines(vm_activity(request.actor, vm=vm)[:RECENT])
     return render(request, "vms/overview.html", context)
 
@@ -101,7 +101,7 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
 def actions(request: PageRequest, vm_id: int) -> HttpResponse:
     """The buttons alone, asked for when the machine's state has changed."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
-    return fragment(request, "vms/actions.html", _about(request.actor, vm))
+    return fragment(request, "vms/actions.html", about(request.actor, vm))
 
 
 @page("vm.view")
@@ -109,7 +109,7 @@ def activity(request: PageRequest, vm_id: int) -> HttpResponse:
     """What happened to one machine."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     found, pager = paged(request, vm_activity(request.actor, vm=vm))
-    context = _about(request.actor, vm) | {"lines": lines(found), "pager": pager}
+    context = about(request.actor, vm) | {"lines": lines(found), "pager": pager}
     return render(request, "vms/activity.html", context)
 
 
@@ -126,15 +126,22 @@ def cells(request: PageRequest) -> HttpResponse:
     return JsonResponse(said)
 
 
-def _about(actor: Actor, vm: Vm) -> dict[str, Any]:
+def about(actor: Actor, vm: Vm) -> dict[str, Any]:
     """What header and tabs of a machine need."""
     job = active_jobs([vm.pk]).get(vm.pk)
     hosts = may(actor, "host.view")
     row: VmRow = vm_row(vm, job, with_host=hosts)
     silent = vm.host is not None and vm.host.state == HostState.UNREACHABLE
     verbs = allowed_verbs(actor, vm, busy=job is not None)
-    edits = may(actor, "vm.describe", vm.project_id)
-    return {"vm": vm, "row": row, "verbs": verbs, "edits": edits, "silent": silent, "with_hosts": hosts}
+    return {
+        "vm": vm,
+        "row": row,
+        "verbs": verbs,
+        "edits": may(actor, "vm.describe", vm.project_id),
+        "silent": silent,
+        "with_hosts": hosts,
+        "may_console": may(actor, "vm.console", vm.project_id),
+    }
 
 
 def _query(request: HttpRequest) -> VmQuery:

@@ -1,0 +1,1 @@
+"""The console process: opens screens and serial lines on hosts for web."""

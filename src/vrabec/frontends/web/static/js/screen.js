@@ -1,0 +1,54 @@
+// The screen: noVNC on the console's connection.
+import RFB from "../vendor/novnc/core/rfb.js";
+import { initLogging } from "../vendor/novnc/core/util/logging.js";
+import { start } from "./console.js";
+import { codeOf, keysymOf } from "./keys.js";
+
+const KEY_MILLISECONDS = 25; // a guest's keyboard takes no more than it has time for
+
+initLogging("none"); // what goes wrong the page says itself
+
+const view = document.getElementById("console-view");
+const fit = document.querySelector("[data-fit]");
+let screen = null;
+
+fit.addEventListener("click", () => {
+  const wanted = fit.getAttribute("aria-pressed") !== "true";
+  fit.setAttribute("aria-pressed", wanted);
+  if (screen) apply();
+});
+
+function apply() {
+  screen.scaleViewport = fit.getAttribute("aria-pressed") === "true";
+  screen.clipViewport = !screen.scaleViewport;
+  screen.dragViewport = screen.clipViewport;
+}
+
+start((socket) => {
+  view.replaceChildren();
+  const rfb = new RFB(view, socket, { shared: true });
+  screen = rfb;
+  rfb.background = "transparent";
+  apply();
+  rfb.addEventListener("connect", () => view.querySelector("canvas").setAttribute("aria-label", view.dataset.label));
+  const press = (name, down) => rfb.sendKey(keysymOf(name), codeOf(name), down);
+  return {
+    focus: () => rfb.focus(),
+    close: () => rfb.disconnect(),
+    keys(names) {
+      for (const name of names) press(name, true);
+      for (const name of names.toReversed()) press(name, false);
+    },
+    cannotType: (text) => [...new Set(text)].filter((sign) => !codeOf(sign)).join(" "),
+    async type(text) {
+      for (const sign of text) {
+        const shift = /^[A-Z~!@#$%^&*()_+{}|:"<>?]$/.test(sign);
+        if (shift) press("Shift", true);
+        press(sign, true);
+        press(sign, false);
+        if (shift) press("Shift", false);
+        await new Promise((resume) => setTimeout(resume, KEY_MILLISECONDS));
+      }
+    },
+  };
+});
