@@ -65,21 +65,19 @@ def main() -> None:
     arguments.add_argument("--suite", choices=SUITES, action="append", help="what to build")
     arguments.add_argument("--firmware", choices=FIRMWARES, action="append", help="how to boot it")
     arguments.add_argument("--kept", type=Path, help="a folder that keeps what was built")
-    arguments.add_argument("--build-only", action="store_true", help="build, cancel, boot nothing")
+    arguments.add_argument("--build-only", action="store_true", help="boot nothing")
     wish = arguments.parse_args()
     if reason := missing():
         raise SystemExit(f"try-debian: {reason}")
     with _site(wish.on) as site:
         store = site.machine.root / "var/lib/vrabec/templates"
-        if wish.build_only:
-            _cancel(site)
-        else:
-            _copy(wish.kept, store)
+        _copy(wish.kept, store)
         for suite in wish.suite or SUITES:
             _build(site, suite)
             _copy(store, wish.kept)
             for firmware in () if wish.build_only else wish.firmware or FIRMWARES:
                 _boot(site, suite, firmware)
+        _cancel(site)
 
 
 def _copy(source: Path | None, target: Path | None) -> None:
@@ -108,6 +106,7 @@ def _site(suite: str) -> Iterator[Site]:
 
 def _cancel(site: Site) -> None:
     """A build that is cancelled while packages are installed leaves nothing."""
+    site.machine.shell("rm -f /var/lib/vrabec/templates/debian-bookworm-*.qcow2")
     job = json.loads(site.vrabec("template build debian --suite bookworm -o json"))["id"]
     _until(lambda: "dpkg" in site.machine.shell("cat /proc/[0-9]*/comm", check=False), "dpkg runs", 300)
     with _timed("cancel in the middle"):
