@@ -16,6 +16,16 @@ from tests.e2e.waiting import wait_until
 from tests.lab import TestFleetHost
 
 API = "/api/v1"
+LIFE = [
+    ("pause", "paused"),
+    ("resume", "running"),
+    ("reboot", "running"),
+    ("reset", "running"),
+    ("shutdown", "off"),
+    ("start", "running"),
+    ("power-off", "off"),
+]
+"""Verbs in turn, and how the host sees the machine after each."""
 
 
 class Rest:
@@ -87,10 +97,12 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
     rest("POST", f"{one}/start", status=409)
     rest("POST", f"/jobs/{made['job']['id']}/cancel", status=409)
 
-    for verb, state in (("shutdown", "off"), ("start", "running"), ("power-off", "off")):
+    assert rest("PATCH", one, {"description": "grey", "tags": ["bird"]})["tags"] == ["bird"]
+    assert rest("POST", f"{one}/console", {"kind": "vnc"})["path"].endswith("/vnc")
+    for verb, state in LIFE:
         rest.done(rest("POST", f"{one}/{verb}", status=202)["job"]["id"])
         assert on_host.domains() == {"main.heron": state}
-        if verb == "start":
+        if state == "running":
             wait_until(lambda: rest("GET", one)["ready"], "the guest answers again")
     rest.done(rest("DELETE", one, status=202)["job"]["id"])
     rest("GET", one, status=404)
