@@ -101,6 +101,14 @@ class Client:
         """Write a machine's description and tags. Raises Invalid, Forbidden."""
         return cast("schemas.Vm", self._http.request("PATCH", f"/vms/{vm_id:d}", body=words))
 
+    def rename_vm(self, vm_id: int, name: str) -> schemas.VmJob:
+        """Give a machine that is off another name. Raises Invalid, WrongState, Conflict, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/rename", {"name": name}))
+
+    def resize_vm(self, vm_id: int, **sizes: Unpack[schemas.VmSizes]) -> schemas.VmJob:
+        """Change CPUs and memory, let the disk grow. Raises Invalid, NoCapacity, WrongState, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/resize", sizes))
+
     def start_vm(self, vm_id: int) -> schemas.VmJob:
         """Start a machine that is off. Raises WrongState, NoCapacity, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/start"))

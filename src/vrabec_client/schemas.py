@@ -66,6 +66,14 @@ class VmWish(TypedDict, total=False):
     firmware: str
 
 
+class VmSizes(TypedDict, total=False):
+    """What a machine is to become; what is left out stays. A disk only grows."""
+
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+
+
 class VmWords(TypedDict, total=False):
     """What to say of a machine; what is left out stays.
 
@@ -79,7 +87,10 @@ class VmWords(TypedDict, total=False):
 
 
 class Vm(TypedDict):
-    """A machine as last seen. `host` is given to administrators only."""
+    """A machine as last seen. `host` is given to administrators only.
+
+    `next_cpus` and `next_memory_mib` are what the next start gives, None when it gives the same.
+    """
 
     id: int
     name: str
@@ -93,6 +104,8 @@ class Vm(TypedDict):
     wished: str
     cpus: int
     memory_mib: int
+    next_cpus: int | None
+    next_memory_mib: int | None
     disk_mib: int
     network: str
     mac: str

@@ -169,3 +169,19 @@ def test_set_describes_and_tags(vrabec: Vrabec, site: Site) -> None:
     assert "Grades" in vrabec("vm", "show", "web").out
     assert [vm["name"] for vm in vrabec("vm", "list", "--tag", "prod", "-o", "json").data["items"]] == ["web"]
     assert vrabec("vm", "set", "web").status == 2
+
+
+def test_rename_and_resize_queue_their_jobs(vrabec: Vrabec, site: Site) -> None:
+    assert vrabec("vm", "rename", "web", "db", "-o", "json").data["job"]["kind"] == "vm.rename"
+    Job.objects.update(state=JobState.DONE)
+    said = vrabec("vm", "resize", "web", "--cpus", "2", "--memory", "1G", "--disk", "4G", "-o", "json")
+    assert Job.objects.get(pk=said.data["job"]["id"]).args == {
+        "cpus": 2,
+        "memory_mib": 1024,
+        "disk_mib": 4096,
+    }
+    assert vrabec("vm", "resize", "web").status == 2
+    Vm.objects.filter(pk=site.vm.pk).update(next_cpus=4, next_memory_mib=2048)
+    said = vrabec("vm", "show", "web")
+    assert "1; 4 after its next start" in said.out
+    assert "192 MiB; 2 GiB after its next start" in said.out

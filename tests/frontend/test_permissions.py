@@ -24,6 +24,8 @@ BODIES = {
     "open_console": {"kind": "vnc"},
     "create_vm": {"name": "fresh", "project": "alpha"},
     "describe_vm": {"description": "words"},
+    "rename_vm": {"name": "other"},
+    "resize_vm": {"cpus": 2},
     "build_template": {"builder": "tiny"},
     "add_host": {"name": "kvm9", "uri": "test:///default"},
     "create_project": {"name": "gamma"},

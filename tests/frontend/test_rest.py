@@ -178,3 +178,22 @@ def test_a_machine_is_described_and_tagged_at_once(site: Site) -> None:
     assert call(site, "GET", "/vms?tag=pro").json()["total"] == 0
     wrong = call(site, "PATCH", path, {"tags": ["No"]})
     assert (wrong.status_code, wrong.json()["error"]["field"]) == (422, "tags")
+
+
+def test_a_rename_and_a_resize_are_jobs(site: Site) -> None:
+    path = f"/vms/{site.vm.pk}"
+    said = call(site, "POST", f"{path}/rename", {"name": "db"})
+    assert (said.status_code, said.json()["job"]["title"]) == (202, "Rename web")
+    Job.objects.update(state=JobState.DONE)
+    said = call(site, "POST", f"{path}/resize", {"cpus": 2, "disk_mib": 4096})
+    assert (said.status_code, said.json()["job"]["title"]) == (202, "Resize web")
+    Job.objects.update(state=JobState.DONE)
+    wrong = call(site, "POST", f"{path}/resize", {"cpus": 99, "disk_mib": 1})
+    assert {error["field"] for error in wrong.json()["error"]["errors"]} == {"cpus", "disk_mib"}
+    assert call(site, "POST", f"{path}/resize", {}).status_code == 422
+
+
+def test_what_waits_for_the_next_start_is_given(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(next_cpus=4)
+    said = call(site, "GET", f"/vms/{site.vm.pk}").json()
+    assert (said["cpus"], said["next_cpus"], said["next_memory_mib"]) == (1, 4, None)

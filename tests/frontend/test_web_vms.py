@@ -284,3 +284,59 @@ def test_who_may_only_look_sees_the_description_without_a_way_to_edit(site: Site
     page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}")
     assert "Grades" in page
     assert "/describe" not in page
+
+
+def test_a_machine_that_is_off_offers_to_be_renamed(site: Site) -> None:
+    owner = browser(site.owner)
+    path = f"/machines/{site.vm.pk}/rename"
+    assert path in text_of(owner, f"/machines/{site.vm.pk}")
+    assert "The guest keeps its own host name" in text_of(owner, path)
+    assert owner.post(path, {"name": "db"}, secure=True)["Location"] == f"/machines/{site.vm.pk}"
+    assert Job.objects.get().args["name"] == "db"
+    assert "Rename web to db" in text_of(owner, f"/machines/{site.vm.pk}/activity")
+
+
+def test_a_taken_name_stands_beside_the_field(site: Site) -> None:
+    site.make_vm("db")
+    response = browser(site.owner).post(f"/machines/{site.vm.pk}/rename", {"name": "db"}, secure=True)
+    page = response.content.decode()
+    assert response.status_code == 409
+    assert 'value="db"' in page
+    assert "has a machine named db already" in page
+
+
+def test_the_hardware_form_changes_what_was_changed_in_it(site: Site) -> None:
+    owner = browser(site.owner)
+    page = text_of(owner, f"/machines/{site.vm.pk}/hardware")
+    assert 'value="192 MiB"' in page
+    sent = {"cpus": "2", "memory": "192 MiB", "disk": "2 GiB"}
+    answer = owner.post(f"/machines/{site.vm.pk}/resize", sent, secure=True)
+    assert answer["Location"] == f"/machines/{site.vm.pk}/hardware"
+    assert Job.objects.get().args == {"cpus": 2, "disk_mib": 2048}
+    assert "Resize web" in text_of(owner, f"/machines/{site.vm.pk}/activity")
+
+
+def test_refused_sizes_keep_what_was_typed_and_say_why(site: Site) -> None:
+    sent = {"cpus": "many", "memory": "lots", "disk": "1 MiB"}
+    answer = browser(site.owner).post(f"/machines/{site.vm.pk}/resize", sent, secure=True)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    for words in ('value="many"', "Write a whole number of CPUs.", "Write an amount such as"):
+        assert words in page
+    sent = {"cpus": "1", "memory": "192 MiB", "disk": "1 MiB"}
+    answer = browser(site.owner).post(f"/machines/{site.vm.pk}/resize", sent, secure=True)
+    assert "A disk only grows: it has 1024 MiB." in answer.content.decode()
+
+
+def test_what_waits_for_the_next_start_is_said_on_every_tab(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING, next_cpus=4, next_memory_mib=2048)
+    for tab in ("", "/hardware", "/activity"):
+        page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}{tab}")
+        assert "CPUs 1 → 4, memory 192 MiB → 2 GiB." in page
+        assert "A restart from inside is not enough" in page
+
+
+def test_who_may_only_look_sees_hardware_without_a_form(site: Site) -> None:
+    page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}/hardware")
+    assert "192 MiB" in page
+    assert "/resize" not in page

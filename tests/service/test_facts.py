@@ -26,6 +26,8 @@ def domain(vm: Vm, state: DomainState = DomainState.RUNNING, **changes: object) 
         "state": state,
         "off_reason": None if state == DomainState.RUNNING else OffReason.UNKNOWN,
         "is_persistent": True,
+        "defined_cpus": vm.cpus,
+        "defined_memory_mib": vm.memory_mib,
         "cpus": vm.cpus,
         "memory_mib": vm.memory_mib,
         "disks": (),
@@ -131,3 +133,13 @@ def test_an_active_job_shows_as_change_with_its_percentage(site: Site) -> None:
     job.percent = 40
     shown = states.shown_vm(site.vm, job, site.host)
     assert (shown.key, shown.label, shown.percent) == ("changing", "Starting", 40)
+
+
+def test_what_the_next_start_gives_is_kept_beside_what_runs(site: Site) -> None:
+    rows = Rows(site.host.pk)
+    rows.saw(str(site.vm.uuid), domain(site.vm, defined_cpus=4))
+    vm = Vm.objects.get(pk=site.vm.pk)
+    assert (vm.cpus, vm.next_cpus, vm.next_memory_mib) == (1, 4, None)
+    rows.saw(str(site.vm.uuid), domain(site.vm, cpus=4, defined_cpus=4))
+    vm = Vm.objects.get(pk=site.vm.pk)
+    assert (vm.cpus, vm.next_cpus) == (4, None)

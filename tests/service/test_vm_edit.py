@@ -3,11 +3,14 @@
 import pytest
 
 from tests.cast import Site, site
-from vrabec.lib.errors import Forbidden, Invalid
+from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity, WrongState
 from vrabec.models.audit import Audit
-from vrabec.models.vms import Vm
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Seen, Vm
 from vrabec.services.lists import VmQuery, list_vms
-from vrabec.services.vm_edit import VmWords, describe_vm
+from vrabec.services.placement import rooms
+from vrabec.services.vm_edit import VmWords, describe_vm, rename_vm, resize_vm
+from vrabec.services.wishes import VmSizes
 
 __all__ = ["site"]
 
@@ -85,3 +88,104 @@ def test_the_list_finds_whole_tags_alone(site: Site) -> None:
     }
     assert found == {"prod": {site.vm.pk}, "web": {site.vm.pk}, "ro": set(), "%": set()}
     assert other.tags == ["production", "webx"]
+
+
+def fresh(site: Site) -> Vm:
+    return Vm.objects.select_related("host", "project", "template").get(pk=site.vm.pk)
+
+
+def test_a_rename_is_queued_with_the_name_on_the_host(site: Site) -> None:
+    job = rename_vm(site.owner.actor, vm=fresh(site), name="db")
+    assert (job.kind, job.args) == ("vm.rename", {"name": "db", "domain_name": "alpha.db"})
+    assert Audit.objects.get(action="vm.rename").detail == {"to": "db"}
+    assert fresh(site).name == "web"
+
+
+def test_a_rename_to_a_taken_name_is_a_conflict_that_names_the_field(site: Site) -> None:
+    site.make_vm("db")
+    for name in ("db", "web"):
+        with pytest.raises(Conflict, match=f"has a machine named {name} already") as caught:
+            rename_vm(site.owner.actor, vm=fresh(site), name=name)
+        assert caught.value.field == "name"
+
+
+def test_a_running_machine_keeps_its_name(site: Site) -> None:
+    Vm.objects.update(seen=Seen.RUNNING)
+    with pytest.raises(WrongState, match="web runs: shut it down first"):
+        rename_vm(site.owner.actor, vm=fresh(site), name="db")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a" * 64, "db.example"])
+def test_a_name_that_is_none_is_refused(site: Site, name: str) -> None:
+    with pytest.raises(Invalid, match="Use letters") as caught:
+        rename_vm(site.owner.actor, vm=fresh(site), name=name)
+    assert caught.value.field == "name"
+
+
+def resize(site: Site, **sizes: int) -> Job:
+    return resize_vm(site.owner.actor, vm=fresh(site), sizes=VmSizes(**sizes))
+
+
+def test_a_resize_asks_for_what_differs_alone(site: Site) -> None:
+    assert resize(site, cpus=2, memory_mib=192, disk_mib=2048).args == {"cpus": 2, "disk_mib": 2048}
+    assert Audit.objects.get(action="vm.resize").detail == {"cpus": 2, "disk_mib": 2048}
+
+
+def test_going_back_to_what_runs_is_a_change_while_another_size_waits(site: Site) -> None:
+    Vm.objects.update(seen=Seen.RUNNING, next_cpus=2)
+    assert resize(site, cpus=1).args == {"cpus": 1}
+
+
+def test_a_resize_to_the_same_is_refused(site: Site) -> None:
+    with pytest.raises(Invalid, match="has these sizes already"):
+        resize(site, cpus=1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "field", "words"),
+    [
+        ({"cpus": 0}, "cpus", "from 1 to 4 CPUs"),
+        ({"cpus": 5}, "cpus", "from 1 to 4 CPUs"),
+        ({"memory_mib": 95}, "memory_mib", "from 96 to 4096 MiB"),
+        ({"memory_mib": 4097}, "memory_mib", "from 96 to 4096 MiB"),
+        ({"disk_mib": 1023}, "disk_mib", "only grows: it has 1024 MiB"),
+        ({"disk_mib": 2**27}, "disk_mib", "from 1 to 67108864 MiB"),
+        ({"disk_mib": -1}, "disk_mib", "only grows"),
+    ],
+)
+def test_a_size_beyond_its_limit_names_field_and_limit(
+    site: Site, sizes: dict[str, int], field: str, words: str
+) -> None:
+    with pytest.raises(Invalid, match=words) as caught:
+        resize(site, **sizes)
+    assert caught.value.field == field
+
+
+def test_every_broken_size_is_named_at_once(site: Site) -> None:
+    with pytest.raises(Invalid) as caught:
+        resize(site, cpus=0, memory_mib=1, disk_mib=1)
+    assert [error.field for error in caught.value.errors] == ["cpus", "memory_mib", "disk_mib"]
+
+
+def test_memory_is_promised_from_the_moment_it_is_asked_for(site: Site) -> None:
+    Vm.objects.update(seen=Seen.RUNNING)
+    resize(site, memory_mib=1192)
+    assert rooms()[0].promised_mib == 1192
+    Job.objects.update(state="done")
+    assert rooms()[0].promised_mib == 192
+    Vm.objects.update(next_memory_mib=1192)
+    assert rooms()[0].promised_mib == 1192
+
+
+def test_a_running_machine_is_not_promised_what_its_host_has_not(site: Site) -> None:
+    Vm.objects.update(seen=Seen.RUNNING)
+    site.make_vm("big", seen=Seen.RUNNING, memory_mib=3000)
+    with pytest.raises(NoCapacity, match="584 MiB of memory left"):
+        resize(site, memory_mib=1000)
+    assert resize(site, memory_mib=584).args == {"memory_mib": 584}
+
+
+def test_a_machine_that_is_off_takes_no_room_until_it_starts(site: Site) -> None:
+    site.make_vm("big", seen=Seen.RUNNING, memory_mib=3000)
+    resize(site, memory_mib=1000)
+    assert rooms()[0].promised_mib == 3000

@@ -1,6 +1,7 @@
 """Machines in the services: who may ask for what, and what stands in the database afterwards."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -16,8 +17,20 @@ from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import jobs, vms
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.verbs import VERBS, allowed_verbs
+from vrabec.services.vm_edit import rename_vm, resize_vm
+from vrabec.services.wishes import VmSizes
 
 __all__ = ["site"]
+
+
+def doing(verb: str) -> Callable[..., Job]:
+    """The service of a verb, with what it needs beside the machine."""
+    if verb == "rename":
+        return partial(rename_vm, name="other")
+    if verb == "resize":
+        return partial(resize_vm, sizes=VmSizes(cpus=2))
+    found: Callable[..., Job] = getattr(vms, f"{verb}_vm")
+    return found
 
 
 def test_a_new_machine_is_reserved_and_queued_in_one_go(site: Site) -> None:
@@ -153,7 +166,7 @@ def test_a_start_wishes_it_on_and_a_second_one_names_the_first(site: Site) -> No
 def test_a_verb_is_done_in_its_states_and_refused_in_the_others(site: Site, verb: str, seen: Seen) -> None:
     site.vm.seen = seen
     site.vm.save()
-    service: Callable[..., Job] = getattr(vms, f"{verb}_vm")
+    service: Callable[..., Job] = doing(verb)
     if seen in VERBS[verb].states:
         assert service(site.owner.actor, vm=site.vm).kind == f"vm.{verb}"
         assert Audit.objects.get(action=f"vm.{verb}", actor="olga").subject == "web"
@@ -170,7 +183,7 @@ def test_a_verb_is_refused_while_the_host_does_not_answer(site: Site, verb: str)
     Host.objects.update(state=HostState.UNREACHABLE)
     vm = vms.get_vm(site.owner.actor, vm_id=site.vm.pk)
     with pytest.raises(WrongState, match="host of web does not answer"):
-        getattr(vms, f"{verb}_vm")(site.owner.actor, vm=vm)
+        doing(verb)(site.owner.actor, vm=vm)
     assert allowed_verbs(site.owner.actor, vm) == ()
 
 
@@ -181,9 +194,9 @@ def test_a_found_machine_takes_what_is_not_for_managed_ones_alone(site: Site, ve
     assert (verb in allowed_verbs(site.owner.actor, site.vm)) == (not VERBS[verb].managed_only)
     if VERBS[verb].managed_only:
         with pytest.raises(WrongState, match="was not made by Vrabec"):
-            getattr(vms, f"{verb}_vm")(site.owner.actor, vm=site.vm)
+            doing(verb)(site.owner.actor, vm=site.vm)
     else:
-        getattr(vms, f"{verb}_vm")(site.owner.actor, vm=site.vm)
+        doing(verb)(site.owner.actor, vm=site.vm)
     assert Vm.objects.get(pk=site.vm.pk).wished == Wished.NONE
 
 
@@ -191,12 +204,12 @@ def test_a_found_machine_takes_what_is_not_for_managed_ones_alone(site: Site, ve
 def test_what_does_not_end_in_on_or_off_leaves_the_wish(site: Site, verb: str) -> None:
     site.vm.seen, site.vm.wished = VERBS[verb].states[0], Wished.ON
     site.vm.save()
-    getattr(vms, f"{verb}_vm")(site.owner.actor, vm=site.vm)
+    doing(verb)(site.owner.actor, vm=site.vm)
     assert Vm.objects.get(pk=site.vm.pk).wished == Wished.ON
 
 
 def test_only_verbs_that_would_be_done_are_offered(site: Site) -> None:
-    assert allowed_verbs(site.owner.actor, site.vm) == ("start", "delete")
+    assert allowed_verbs(site.owner.actor, site.vm) == ("start", "rename", "resize", "delete")
     assert allowed_verbs(site.teammate.actor, site.vm) == ()
     assert allowed_verbs(site.owner.actor, site.vm, busy=True) == ()
 

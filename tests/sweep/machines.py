@@ -23,8 +23,8 @@ class Machines(Scenario):
         """Empty the host and make the rows."""
         from vrabec.hypervisor import connection
 
-        self._host = getattr(self, "_host", None) or connection.open_host(self.uri)
-        empty(self._host)
+        self.host = getattr(self, "host", None) or connection.open_host(self.uri)
+        empty(self.host)
         return self.rows()
 
     def rows(self) -> Any:
@@ -64,7 +64,7 @@ class Machines(Scenario):
 
     def check(self, context: Any) -> list[str]:
         """Both sides agree, and the job ended as this scenario must."""
-        return [*self.ended_wrong(), *disagreements(self._host)]
+        return [*self.ended_wrong(), *disagreements(self.host)]
 
     def ended_wrong(self) -> list[str]:
         """Jobs that did not end as they must."""
@@ -79,7 +79,7 @@ class Creates(Machines):
 
     def ended_wrong(self) -> list[str]:
         """The job is done, and the machine runs."""
-        return jobs_but("done") + running_but(self._host, 1)
+        return jobs_but("done") + running_but(self.host, 1)
 
 
 class FailsToCreate(Machines):
@@ -102,14 +102,17 @@ class FailsToCreate(Machines):
 
     def ended_wrong(self) -> list[str]:
         """The job failed, and nothing runs."""
-        return jobs_but("failed") + running_but(self._host, 0)
+        return jobs_but("failed") + running_but(self.host, 0)
 
 
 class Deletes(Machines):
     """A running machine is deleted: however often something dies, nothing of it stays."""
 
+    seen = "RUNNING"
+
     def rows(self) -> None:
-        """A machine as `vm.create` leaves it."""
+        """A machine as `vm.create` leaves it, or switched off."""
+        from vrabec.hypervisor import lifecycle
         from vrabec.models.hosts import Host
         from vrabec.models.projects import Project
         from vrabec.models.templates import Template
@@ -119,6 +122,7 @@ class Deletes(Machines):
         vm = Vm.objects.create(
             name="swept",
             domain_name="main.swept",
+            file_stem="main.swept-00000001",
             project=Project.objects.get(),
             host=Host.objects.get(),
             template=Template.objects.get(),
@@ -128,9 +132,19 @@ class Deletes(Machines):
             network="default",
             mac="52:54:00:00:00:01",
             wished=Wished.ON,
-            seen=Seen.RUNNING,
+            seen=Seen[self.seen],
         )
-        make(self._host, vm, self.template)
+        make(self.host, vm, self.template)
+        if self.seen == "OFF":
+            lifecycle.destroy(self.host, str(vm.uuid))
+
+    def disk_path(self, vm: Any) -> str:
+        """Where its disk lies on the host."""
+        from django.conf import settings
+
+        from vrabec.workflows.vms import disk_name
+
+        return f"{settings.VRABEC_IMAGES_DIR}/{disk_name(vm)}"
 
     def request(self, context: Any) -> None:
         """Ask for its end."""
@@ -142,7 +156,34 @@ class Deletes(Machines):
 
     def ended_wrong(self) -> list[str]:
         """The job is done, and nothing runs."""
-        return jobs_but("done") + running_but(self._host, 0)
+        return jobs_but("done") + running_but(self.host, 0)
+
+
+class Renames(Deletes):
+    """A machine that is off has another name: its domain, title and row agree, and it finds its disk."""
+
+    seen = "OFF"
+    victims = ("engine",)
+    name, state = "other", "done"
+
+    def request(self, context: Any) -> None:
+        """Ask for the other name."""
+        from vrabec.lib.actor import SYSTEM
+        from vrabec.models.vms import Vm
+        from vrabec.services.vm_edit import rename_vm
+
+        rename_vm(SYSTEM, vm=Vm.objects.select_related("host", "project").get(name="swept"), name="other")
+
+    def ended_wrong(self) -> list[str]:
+        """The job ended as it must, and both sides have one name."""
+        from vrabec.hypervisor import lifecycle
+        from vrabec.models.vms import Vm
+
+        vm = Vm.objects.get(host__isnull=False)
+        found = lifecycle.facts(self.host, str(vm.uuid))
+        names = (vm.name, vm.domain_name, found and found.name, found and found.title)
+        wanted = (self.name, f"main.{self.name}", f"main.{self.name}", self.name)
+        return jobs_but(self.state) + ([] if names == wanted else [f"wrong: {names}"])
 
 
 def make_template(path: Path) -> str:

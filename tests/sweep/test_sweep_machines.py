@@ -1,4 +1,4 @@
-"""Wherever Vrabec is killed while it makes or deletes a machine, host and database agree afterwards."""
+"""Wherever Vrabec is killed while it makes, changes or deletes a machine, host and database then agree."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,22 +7,29 @@ import pytest
 
 from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
-from tests.sweep.machines import Creates, Deletes, FailsToCreate, Machines, make_template
-from tests.sweep.scenario import VICTIMS
+from tests.sweep.machines import (
+    Creates,
+    Deletes,
+    FailsToCreate,
+    Machines,
+    Renames,
+    make_template,
+)
 from tests.sweep.sweep import sweep
 
 __all__ = ["lab_host"]
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("kind", [Creates, FailsToCreate, Deletes])
+@pytest.mark.parametrize("kind", [Creates, FailsToCreate, Deletes, Renames])
 def test_a_kill_leaves_no_machine_half_made(
     kind: type[Machines], lab_host: LabHost, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    report = sweep(kind(lab_host.uri, make_template(tmp_path / "template.qcow2")))
+    scenario = kind(lab_host.uri, make_template(tmp_path / "template.qcow2"))
+    report = sweep(scenario)
     record_property("sweep", report.summary())
     print(report.summary())
     assert not report.bad, "\n".join(str(case) for case in report.bad[:5])
     assert not report.missed
     assert not report.unswept
-    assert len(report.cases) == 1 + len(VICTIMS) * len(report.points)
+    assert len(report.cases) == 1 + len(scenario.victims) * len(report.points)

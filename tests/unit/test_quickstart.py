@@ -10,7 +10,7 @@ import pytest
 from vrabec.config.quickstart import made, remove, service
 from vrabec.config.quickstart.made import Made
 from vrabec.integrations.images.tiny import PACKAGES
-from vrabec.models.vms import Vm
+from vrabec.models.vms import Vm, file_stem
 from vrabec.workflows.vms import disk_name, seed_name
 
 SCRIPT = Path(__file__).parents[2] / "scripts/quickstart"
@@ -53,7 +53,7 @@ def test_the_unit_starts_what_the_background_starts() -> None:
 
 
 def test_volumes_of_ours_are_known_by_their_names() -> None:
-    vm = Vm(domain_name="main.web-1", uuid=uuid4())
+    vm = Vm(file_stem=file_stem("main.web-1", uuid4()))
     for name in (disk_name(vm), seed_name(vm), "template-tiny-0123456789ab.qcow2"):
         assert remove.OURS.fullmatch(name)
     for name in ("debian.iso", "web-1.qcow2", "template-tiny.qcow2"):

@@ -225,11 +225,14 @@ def _facts(domain: Any, *, is_persistent: bool) -> DomainFacts:
     inactive = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
     is_off = state in (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
     # Only the running machine's XML says whether its agent is connected.
-    read = domain_xml.read_domain(inactive if is_off else domain.XMLDesc(0))
+    defined = domain_xml.read_domain(inactive)
+    read = defined if is_off else domain_xml.read_domain(domain.XMLDesc(0))
     return DomainFacts(
         state=domain_state(state, reason),
         off_reason=off_reason(state, reason),
         is_persistent=is_persistent,
+        defined_cpus=defined.cpus,
+        defined_memory_mib=defined.memory_mib,
         xml_digest=domain_xml.digest(inactive),
         **vars(read),
     )

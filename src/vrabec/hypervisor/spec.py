@@ -88,7 +88,7 @@ class DomainDefinition:
 class DomainFacts:
     """A machine as its host has it. `xml_digest` is over the inactive definition: a start does not change it.
 
-    `off_reason` is None while it runs.
+    `off_reason` is None while it runs. `defined_...` is what the next start gives it.
     """
 
     uuid: str
@@ -97,6 +97,8 @@ class DomainFacts:
     state: DomainState
     off_reason: OffReason | None
     is_persistent: bool
+    defined_cpus: int
+    defined_memory_mib: int
     cpus: int
     memory_mib: int
     disks: tuple[DiskFacts, ...]

@@ -18,7 +18,7 @@ from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import has_code
 from vrabec.hypervisor.spec import PoolInfo, VolumeInfo
 from vrabec.hypervisor.xml import element, parse, to_text
-from vrabec.lib.errors import Conflict, HostError
+from vrabec.lib.errors import Conflict, HostError, NotFound
 
 CHUNK_BYTES = 256 * 1024
 """libvirt's own limit of one stream message since 1.2; larger ones are split."""
@@ -253,6 +253,17 @@ def _existing_clone(pool: Any, wanted: _CloneXml) -> Any:
         _patient(lambda: found.delete(0))
         return pool.createXML(wanted.xml(), 0)
     raise Conflict("Another volume has the name %(volume)s in the host's pool.", volume=wanted.name)
+
+
+def grow(host: HostConnection, pool: str, name: str, capacity_mib: int) -> VolumeInfo:
+    """Make a volume that nothing runs on larger; as large already is success. Raises NotFound, NoCapacity."""
+    with host.calling() as raw:
+        found = _find(raw.storagePoolLookupByName(pool), name)
+        if found is None:
+            raise NotFound("There is no volume %(volume)s in the host's pool.", volume=name)
+        if found.info()[1] < capacity_mib * MIB:
+            _patient(lambda: found.resize(capacity_mib * MIB, 0))
+        return _volume_info(found)
 
 
 def delete_volume(host: HostConnection, pool: str, name: str) -> None:

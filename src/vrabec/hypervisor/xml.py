@@ -170,12 +170,13 @@ def _seed(path: str) -> etree._Element:
     )
 
 
-def parse(xml: str) -> etree._Element:
+def parse(xml: str, *, keep_comments: bool = False) -> etree._Element:
     """The root of a document from a host, which is not trusted: no entities, no network.
 
     Raises HostError when it is not XML.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    drop = not keep_comments
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=drop, remove_pis=drop)
     try:
         return etree.fromstring(xml.encode(), parser)
     except etree.XMLSyntaxError as error:

@@ -89,10 +89,9 @@ class Rows:
 def _columns(vm: Vm, found: DomainFacts) -> dict[str, object]:
     """What the host may change of a row. A managed machine keeps its own name."""
     columns: dict[str, object] = {
-        "cpus": found.cpus,
-        "memory_mib": found.memory_mib,
         "domain_name": found.name,
         "xml_digest": found.xml_digest,
+        **facts.sizes((found.cpus, found.memory_mib), (found.defined_cpus, found.defined_memory_mib)),
     }
     if not vm.is_managed:
         columns["name"] = found.name

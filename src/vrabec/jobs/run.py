@@ -76,6 +76,11 @@ class Run:
             self._resources[name] = self._stack.enter_context(opened())
         return cast("Resource", self._resources[name])
 
+    def remember(self, **values: Any) -> None:
+        """Add arguments that a step needs when it runs again, or is undone."""
+        self.args = {**self.args, **values}
+        store.write(self.job, args=self.args)
+
     def forget(self, *names: str) -> None:
         """Drop arguments that nobody needs any more, such as secrets, from the row."""
         self.args = {key: value for key, value in self.args.items() if key not in names}

@@ -27,5 +27,10 @@ def show_mib(mib: float) -> str:
     return f"{_short(mib)} MiB"
 
 
+def exact_mib(mib: int) -> str:
+    """`mib` mebibytes so that `parse_mib` gives them back: "8 GiB", "1100 MiB"."""
+    return show_mib(mib) if mib % 1024 == 0 else f"{mib} MiB"
+
+
 def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"

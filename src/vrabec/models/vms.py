@@ -41,6 +41,11 @@ class Firmware(models.TextChoices):
     UEFI = "uefi", "UEFI"
 
 
+def file_stem(domain_name: str, uuid: uuid.UUID) -> str:
+    """How the files of a new machine begin: fixed before the first is made, and nobody else's."""
+    return f"{domain_name}-{uuid.hex[:8]}"
+
+
 class VmQuerySet(models.QuerySet["Vm"]):
     """Machines as an actor sees them."""
 
@@ -61,10 +66,13 @@ class Vm(models.Model):
     `domain_name` is its name on the host: "project.name" for those we made, so that two projects may
     use one name (names have no dot, so it cannot be read two ways). `tag_line` holds the tags as
     " prod web ", so that a list finds " prod " without a join.
+    `cpus` and `memory_mib` are what runs; `next_...` what the next start gives, None when it is the same.
+    `file_stem` begins the names of the files we made for it, on its host: a rename does not change it.
     """
 
     name = models.CharField(max_length=255)
     domain_name = models.CharField(max_length=255)
+    file_stem = models.CharField(max_length=300, blank=True)
     uuid = models.UUIDField(default=uuid.uuid4)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="vms", null=True, blank=True)
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="vms", null=True, blank=True)
@@ -74,6 +82,8 @@ class Vm(models.Model):
     is_managed = models.BooleanField(default=True)
     cpus = models.PositiveIntegerField(default=1)
     memory_mib = models.PositiveIntegerField(default=0)
+    next_cpus = models.PositiveIntegerField(null=True, blank=True)
+    next_memory_mib = models.PositiveIntegerField(null=True, blank=True)
     disk_mib = models.PositiveIntegerField(default=0)
     network = models.CharField(max_length=64, blank=True)
     mac = models.CharField(max_length=17, blank=True)

@@ -59,6 +59,16 @@ def vm_restarted(vm_id: int) -> None:
     write_vm(vm_id, state_since=now(), is_ready=False)
 
 
+def sizes(runs: tuple[int, int], defined: tuple[int, int]) -> dict[str, Any]:
+    """The columns of CPUs and memory (MiB): what runs, and what the next start gives where that differs."""
+    return {
+        "cpus": runs[0],
+        "memory_mib": runs[1],
+        "next_cpus": defined[0] if defined[0] != runs[0] else None,
+        "next_memory_mib": defined[1] if defined[1] != runs[1] else None,
+    }
+
+
 def wish_off(vm_id: int) -> None:
     """Somebody shut the machine down from inside or on its host: that is a wish. A job's own doing is not."""
     if not Job.objects.active().filter(vm_id=vm_id).exists():

@@ -35,6 +35,8 @@ ACTIONS: dict[str, Level] = {
     "vm.view": Level.VIEWER,
     "vm.create": Level.OWNER,
     "vm.describe": Level.OWNER,
+    "vm.rename": Level.OWNER,
+    "vm.resize": Level.OWNER,
     "vm.start": Level.OWNER,
     "vm.shutdown": Level.OWNER,
     "vm.power_off": Level.OWNER,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.db import connection
 from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce, Greatest
 
 from vrabec.lib.errors import NoCapacity
 from vrabec.models.hosts import Host, HostState
+from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.scheduler.place import Ask, HostRoom, Verdict, judge, place
 
 _PLACEMENT_LOCK = 0x7672_706C
 """PostgreSQL's advisory lock "vrpl": two placements must not see the same free memory."""
+
+
+_ON = (Seen.RUNNING, Seen.PAUSED)
 
 
 def take_lock() -> None:
@@ -22,11 +29,24 @@ def take_lock() -> None:
 
 
 def rooms(*, without_vm: int = 0) -> tuple[HostRoom, ...]:
-    """Every host as the scheduler sees it: two queries, however many machines."""
-    on = Q(wished=Wished.ON) | Q(seen__in=(Seen.RUNNING, Seen.PAUSED))
+    """Every host as the scheduler sees it: three queries, however many machines."""
+    on = Q(wished=Wished.ON) | Q(seen__in=_ON)
     counted = Vm.objects.present().filter(on).exclude(pk=without_vm).order_by()
-    promised = dict(counted.values("host_id").annotate(mib=Sum("memory_mib")).values_list("host_id", "mib"))
-    return tuple(_room(host, promised.get(host.pk) or 0) for host in Host.objects.present())
+    most = Greatest("memory_mib", Coalesce("next_memory_mib", 0))
+    promised = Counter(dict(counted.values("host_id").annotate(mib=Sum(most)).values_list("host_id", "mib")))
+    promised.update(_growing(without_vm))
+    return tuple(_room(host, promised[host.pk]) for host in Host.objects.present())
+
+
+def _growing(without_vm: int) -> Counter[int]:
+    """Memory that jobs are about to give to running machines, by host: the job itself is the promise."""
+    more: Counter[int] = Counter()
+    for job in Job.objects.active().filter(kind="vm.resize").exclude(vm=without_vm).select_related("vm"):
+        vm = job.vm
+        if vm and vm.host_id and vm.seen in _ON:
+            has = max(vm.memory_mib, vm.next_memory_mib or 0)
+            more[vm.host_id] += max(0, (job.args.get("memory_mib") or 0) - has)
+    return more
 
 
 def choose(ask: Ask) -> tuple[Verdict, ...]:
@@ -40,9 +60,9 @@ def choose(ask: Ask) -> tuple[Verdict, ...]:
     return verdicts
 
 
-def require_room(vm: Vm) -> None:
-    """Raise NoCapacity when the machine's own host cannot take it, all but the disk counted."""
-    ask = Ask(cpus=vm.cpus, memory_mib=vm.memory_mib, network=vm.network)
+def require_room(vm: Vm, *, cpus: int = 0, memory_mib: int = 0) -> None:
+    """Raise NoCapacity when the machine's own host cannot take it, or so much of it, but for its disk."""
+    ask = Ask(cpus or vm.cpus, memory_mib or vm.memory_mib, vm.network)
     for room in rooms(without_vm=vm.pk):
         if room.id == vm.host_id:
             verdict = judge(ask, room)

@@ -23,6 +23,8 @@ _KEYS = {
 }
 _CHANGING = {
     "vm.create": "Creating",
+    "vm.rename": "Renaming",
+    "vm.resize": "Resizing",
     "vm.start": "Starting",
     "vm.shutdown": "Shutting down",
     "vm.power_off": "Powering off",
@@ -34,6 +36,8 @@ _CHANGING = {
 }
 TITLES = {
     "vm.create": "Create %(name)s",
+    "vm.rename": "Rename %(name)s",
+    "vm.resize": "Resize %(name)s",
     "vm.start": "Start %(name)s",
     "vm.shutdown": "Shut down %(name)s",
     "vm.power_off": "Power off %(name)s",

@@ -35,6 +35,8 @@ VERBS: dict[str, Verb] = {
     "pause": Verb((Seen.RUNNING,)),
     "reset": Verb((Seen.RUNNING,)),
     "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.CRASHED), Wished.OFF),
+    "rename": Verb((Seen.OFF,), managed_only=True),
+    "resize": Verb((Seen.OFF, Seen.RUNNING, Seen.PAUSED), managed_only=True),
     "delete": Verb(
         (Seen.OFF, Seen.RUNNING, Seen.PAUSED, Seen.CRASHED, Seen.PENDING), Wished.OFF, managed_only=True
     ),
@@ -50,6 +52,8 @@ _REFUSALS = {
 _SPECIAL_REFUSALS = {
     ("start", Seen.PAUSED): "%(name)s is paused: resume it instead.",
     ("pause", Seen.PAUSED): "%(name)s is paused already.",
+    ("rename", Seen.RUNNING): "%(name)s runs: shut it down first. A running machine keeps its name.",
+    ("rename", Seen.PAUSED): "%(name)s is paused: switch it off first. A running machine keeps its name.",
     ("power_off", Seen.OFF): "%(name)s is off already.",
     ("shutdown", Seen.CRASHED): "%(name)s has crashed and cannot shut down: power it off, or start it again.",
 }

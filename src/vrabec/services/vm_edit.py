@@ -1,20 +1,27 @@
-"""What a person says about a machine, and what it is to become: its description and tags."""
+"""What a person says about a machine, and what it is to become: its description, tags, name and size."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import transaction
 from django.db.models import F
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
+from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
-from vrabec.models.vms import Vm
+from vrabec.models.jobs import Job
+from vrabec.models.vms import Seen, Vm
 from vrabec.services.permissions import require
+from vrabec.services.placement import require_room, take_lock
+from vrabec.services.queue import queue_vm_job
 from vrabec.services.record import record
+from vrabec.services.verbs import require_verb
+from vrabec.services.vms import require_free_name
+from vrabec.services.wishes import VmSizes, check_sizes
 
 MAX_DESCRIPTION = 4000
 MAX_TAGS = 20
@@ -48,6 +55,51 @@ def describe_vm(actor: Actor, *, vm: Vm, words: VmWords) -> Vm:
     for name, value in fresh.items():
         setattr(vm, name, value)
     return vm
+
+
+def rename_vm(actor: Actor, *, vm: Vm, name: str) -> Job:
+    """Queue giving a machine another name; its guest's own host name stays.
+
+    Raises Invalid, Conflict for a taken name (both with the field), WrongState unless it is off, Forbidden.
+    """
+    require_verb(actor, vm, "rename")
+    check_label(name)
+    with transaction.atomic():
+        require_free_name(name, vm.project)
+        domain_name = f"{vm.project.name}.{name}" if vm.project else name
+        job = queue_vm_job(actor, "vm.rename", vm, name=name, domain_name=domain_name)
+        record(actor, "vm.rename", of=vm, job=job, to=name)
+    return job
+
+
+def resize_vm(actor: Actor, *, vm: Vm, sizes: VmSizes) -> Job:
+    """Queue giving a machine other CPUs and memory (once it runs: at its next start), or a larger disk.
+
+    Raises Invalid naming every broken limit, or when nothing would change; NoCapacity, WrongState, Conflict,
+    Forbidden.
+    """
+    require_verb(actor, vm, "resize")
+    args = _differing(vm, sizes)
+    check_sizes(vm, sizes)
+    if not args:
+        raise Invalid("%(name)s has these sizes already.", name=vm.name)
+    with transaction.atomic():
+        take_lock()
+        if vm.seen != Seen.OFF:
+            require_room(vm, cpus=args.get("cpus", 0), memory_mib=args.get("memory_mib", 0))
+        job = queue_vm_job(actor, "vm.resize", vm, **args)
+        record(actor, "vm.resize", of=vm, job=job, **args)
+    return job
+
+
+def _differing(vm: Vm, sizes: VmSizes) -> dict[str, int]:
+    """What of `sizes` is not so already, or so from the next start on."""
+    has = {
+        "cpus": vm.next_cpus or vm.cpus,
+        "memory_mib": vm.next_memory_mib or vm.memory_mib,
+        "disk_mib": vm.disk_mib,
+    }
+    return {name: wanted for name, wanted in asdict(sizes).items() if wanted not in (None, has[name])}
 
 
 def _description(row: Vm, words: VmWords) -> str:

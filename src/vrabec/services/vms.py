@@ -16,7 +16,7 @@ from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
-from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.models.vms import Seen, Vm, Wished, file_stem
 from vrabec.scheduler.place import Ask
 from vrabec.services.permissions import require
 from vrabec.services.placement import choose, require_room, take_lock
@@ -49,7 +49,7 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
     check_wish(wish, template, hosts)
     with transaction.atomic():
         take_lock()
-        _require_free_name(wish, project)
+        require_free_name(wish.name, project)
         image_mib = template.size_bytes // 2**20 + 1
         host_id = choose(Ask(wish.cpus, wish.memory_mib, wish.network, image_mib))[0].host.id
         vm = _reserve(actor, wish, project, template, host_id)
@@ -134,21 +134,24 @@ def _with_network(wish: VmWish, hosts: list[Host]) -> VmWish:
     return replace(wish, network="default" if "default" in known or not known else known[0])
 
 
-def _require_free_name(wish: VmWish, project: Project) -> None:
-    if Vm.objects.present().filter(project=project, name=wish.name, is_managed=True).exists():
+def require_free_name(name: str, project: Project | None) -> None:
+    """Raise Conflict when a machine of the project has this name."""
+    if Vm.objects.present().filter(project=project, name=name, is_managed=True).exists():
         raise Conflict(
             "Project %(project)s has a machine named %(name)s already.",
             field="name",
-            project=project.name,
-            name=wish.name,
+            project=project.name if project else "",
+            name=name,
         )
 
 
 def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, host_id: int) -> Vm:
+    domain_name, fresh = f"{project.name}.{wish.name}", uuid.uuid4()
     vm = Vm(
         name=wish.name,
-        domain_name=f"{project.name}.{wish.name}",
-        uuid=uuid.uuid4(),
+        domain_name=domain_name,
+        file_stem=file_stem(domain_name, fresh),
+        uuid=fresh,
         project=project,
         host_id=host_id,
         template=template,

@@ -11,9 +11,11 @@ from vrabec.lib.errors import Invalid
 from vrabec.lib.names import check_label
 from vrabec.models.hosts import Host
 from vrabec.models.templates import Template
-from vrabec.models.vms import Firmware
+from vrabec.models.vms import Firmware, Vm
 
+MAX_CPUS = 512
 MIN_MEMORY_MIB = 64
+MAX_MEMORY_MIB = 2**31 - 1
 MAX_DISK_MIB = 64 * 1024 * 1024
 MAX_KEYS = 20
 MAX_COMMANDS = 50
@@ -42,16 +44,44 @@ class VmWish:
     firmware: str = Firmware.BIOS
 
 
-def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
-    """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
-    errors = (
-        *_errors(wish),
-        *_firmware_errors(wish, template),
-        *_size_errors(wish, template, hosts),
-    )
+@dataclass(frozen=True)
+class VmSizes:
+    """What a machine is to become; None leaves it."""
+
+    cpus: int | None = None
+    memory_mib: int | None = None
+    disk_mib: int | None = None
+
+
+def check_sizes(vm: Vm, sizes: VmSizes) -> None:
+    """Hold new sizes to the limits of the machine's host. Raises one Invalid that holds every broken one."""
+    _raise(tuple(_new_size_errors(vm, sizes)))
+
+
+def _new_size_errors(vm: Vm, sizes: VmSizes) -> Iterator[Invalid]:
+    host, template = vm.host, vm.template
+    most_cpus = (host.cpus if host else 0) or MAX_CPUS
+    most_memory = (host.memory_mib if host else 0) or MAX_MEMORY_MIB
+    least_memory = max(MIN_MEMORY_MIB, template.memory_mib if template else 0)
+    if sizes.cpus is not None:
+        yield from _range("cpus", sizes.cpus, 1, most_cpus, "CPUs")
+    if sizes.memory_mib is not None:
+        yield from _range("memory_mib", sizes.memory_mib, least_memory, most_memory, "MiB of memory")
+    if sizes.disk_mib is not None and sizes.disk_mib < vm.disk_mib:
+        yield Invalid("A disk only grows: it has %(now)s MiB.", field="disk_mib", now=vm.disk_mib)
+    elif sizes.disk_mib is not None:
+        yield from _range("disk_mib", sizes.disk_mib, 1, MAX_DISK_MIB, "MiB of disk")
+
+
+def _raise(errors: tuple[Invalid, ...]) -> None:
     if errors:
         first = errors[0]
         raise Invalid(first.template, field=first.field, errors=errors, **first.params)
+
+
+def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
+    """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
+    _raise((*_errors(wish), *_firmware_errors(wish, template), *_size_errors(wish, template, hosts)))
 
 
 def _errors(wish: VmWish) -> Iterator[Invalid]:
@@ -113,8 +143,8 @@ def _firmware_errors(wish: VmWish, template: Template) -> Iterator[Invalid]:
 
 
 def _size_errors(wish: VmWish, template: Template, hosts: list[Host]) -> Iterator[Invalid]:
-    most_cpus = max((host.cpus for host in hosts), default=0) or 512
-    most_memory = max((host.memory_mib for host in hosts), default=0) or 2**31
+    most_cpus = max((host.cpus for host in hosts), default=0) or MAX_CPUS
+    most_memory = max((host.memory_mib for host in hosts), default=0) or MAX_MEMORY_MIB
     least_memory = max(MIN_MEMORY_MIB, template.memory_mib)
     yield from _range("cpus", wish.cpus, 1, most_cpus, "CPUs")
     yield from _range("memory_mib", wish.memory_mib, least_memory, most_memory, "MiB of memory")

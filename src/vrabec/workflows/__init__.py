@@ -7,10 +7,12 @@ def register_all() -> None:
     """Tell the engine every kind of job. Called once, by its entry point."""
     from vrabec.workflows.hosts import register_hosts
     from vrabec.workflows.templates import register_templates
+    from vrabec.workflows.vm_edit import register_vm_edits
     from vrabec.workflows.vm_power import register_power
     from vrabec.workflows.vms import register_vms
 
     register_vms()
     register_power()
+    register_vm_edits()
     register_templates()
     register_hosts()

@@ -44,13 +44,13 @@ def host_of(run: Run, vm: Vm) -> HostConnection:
 
 
 def disk_name(vm: Vm) -> str:
-    """The name of the machine's disk in our pool: fixed before it is made, and nobody else's."""
-    return f"{vm.domain_name}-{vm.uuid.hex[:8]}.qcow2"
+    """The name of the machine's disk in our pool."""
+    return f"{vm.file_stem}.qcow2"
 
 
 def seed_name(vm: Vm) -> str:
     """The name of the machine's seed in our pool."""
-    return f"{vm.domain_name}-{vm.uuid.hex[:8]}-seed.iso"
+    return f"{vm.file_stem}-seed.iso"
 
 
 # --- create

@@ -21,7 +21,6 @@ from vrabec_client.cli import (
     templates,
     tokens,
     vm_edit,
-    vm_verbs,
 )
 from vrabec_client.cli.app import App, Group
 from vrabec_client.cli.completion import completion
@@ -54,12 +53,11 @@ def cli() -> None:
 
 
 for command in (
-    session.login, session.logout, session.whoami, vm_verbs.vm, templates.template, hosts.host, hosts.network,
+    session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host, hosts.network,
     projects.project, jobs.job, tokens.token, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
-vm_verbs.vm.add_command(vm_edit.set_)
-vm_verbs.vm.add_command(console.console)
+vm_edit.vm.add_command(console.console)
 
 
 def run(arguments: list[str]) -> int:

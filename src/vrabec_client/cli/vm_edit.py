@@ -1,16 +1,23 @@
-"""vrabec vm set: what is said of a machine."""
+"""vrabec vm set, rename, resize: what a machine is, and what is said of it."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import click
 
-from vrabec_client.cli.app import App, Command, pass_app
+from vrabec_client.cli.amounts import amount
+from vrabec_client.cli.app import App, pass_app
 from vrabec_client.cli.output import plain
+from vrabec_client.cli.progress import after, timeout_option, wait_option
+from vrabec_client.cli.vm_verbs import vm
 from vrabec_client.cli.vms import vm_argument
-from vrabec_client.schemas import VmWords
+from vrabec_client.schemas import VmSizes, VmWords
+
+__all__ = ["vm"]
 
 
-@click.command("set", cls=Command)
+@vm.command("set")
 @vm_argument
 @click.option("--description", metavar="TEXT", help='Instead of the present one; "" takes it away.')
 @click.option("--tag", multiple=True, metavar="TAG", help="Add a tag. Repeatable.")
@@ -25,3 +32,33 @@ def set_(app: App, name: str, description: str | None, tag: tuple[str, ...], unt
         raise click.UsageError("Say what to set: --description, --tag or --untag.")
     found = app.client.describe_vm(app.client.find_vm(name)["id"], **words)
     app.show(found, lambda: plain(f"{found['name']}: {' '.join(found['tags']) or 'no tags'}."))
+
+
+@vm.command()
+@vm_argument
+@click.argument("new")
+@wait_option
+@timeout_option
+@pass_app
+def rename(app: App, name: str, new: str, wait: bool, timeout: float | None) -> None:
+    """Give a machine that is off the name NEW; its guest keeps its own host name."""
+    after(app, app.client.rename_vm(app.client.find_vm(name)["id"], new), wait=wait, timeout=timeout)
+
+
+@vm.command()
+@vm_argument
+@click.option("--cpus", type=click.IntRange(min=1), help="Virtual CPUs.")
+@click.option("--memory", "memory_mib", callback=amount, metavar="AMOUNT", help="Memory: 512MiB, 2G.")
+@click.option("--disk", "disk_mib", callback=amount, metavar="AMOUNT", help="Disk; it only grows: 20G.")
+@wait_option
+@timeout_option
+@pass_app
+def resize(app: App, /, name: str, wait: bool, timeout: float | None, **given: int | None) -> None:
+    """Change CPUs and memory, let the disk grow.
+
+    A machine that runs has the larger disk at once, CPUs and memory after its next start.
+    """
+    sizes = cast("VmSizes", {key: value for key, value in given.items() if value is not None})
+    if not sizes:
+        raise click.UsageError("Say what to change: --cpus, --memory or --disk.")
+    after(app, app.client.resize_vm(app.client.find_vm(name)["id"], **sizes), wait=wait, timeout=timeout)

@@ -58,6 +58,10 @@ def show(app: App, name: str) -> None:
     app.show(found, lambda: details(_details(found)))
 
 
+def _after(value: object) -> str:
+    return f"; {value} after its next start" if value else ""
+
+
 def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
     state = f"{vm['label']} since {when(vm['since'])}" + (", ready" if vm["ready"] else "")
     used = "" if vm["memory_used_mib"] is None else f", {show_mib(vm['memory_used_mib'])} used"
@@ -73,9 +77,9 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Address", vm["address"]),
         ("Network", vm["network"]),
         ("MAC", vm["mac"]),
-        ("CPUs", vm["cpus"]),
+        ("CPUs", f"{vm['cpus']}{_after(vm['next_cpus'])}"),
         ("Load", "" if vm["cpu_percent"] is None else f"{vm['cpu_percent']:.0f} %"),
-        ("Memory", show_mib(vm["memory_mib"]) + used),
+        ("Memory", show_mib(vm["memory_mib"]) + used + _after(show_mib(vm["next_memory_mib"]))),
         ("Disk", show_mib(vm["disk_mib"])),
         ("Firmware", vm["firmware"].upper()),
         ("Template", vm["template"]),

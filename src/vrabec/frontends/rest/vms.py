@@ -56,7 +56,10 @@ class VmWordsIn(Schema):
 
 
 class VmOut(Schema):
-    """A machine as last seen. `host` is given to administrators only."""
+    """A machine as last seen. `host` is given to administrators only.
+
+    `next_cpus` and `next_memory_mib` are what the next start gives, null when it gives the same.
+    """
 
     id: int
     name: str
@@ -70,6 +73,8 @@ class VmOut(Schema):
     wished: str
     cpus: int
     memory_mib: int
+    next_cpus: int | None
+    next_memory_mib: int | None
     disk_mib: int
     network: str
     mac: str
@@ -101,6 +106,8 @@ class VmOut(Schema):
             wished=vm.wished,
             cpus=vm.cpus,
             memory_mib=vm.memory_mib,
+            next_cpus=vm.next_cpus,
+            next_memory_mib=vm.next_memory_mib,
             disk_mib=vm.disk_mib,
             network=vm.network,
             mac=vm.mac,

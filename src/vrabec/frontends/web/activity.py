@@ -18,6 +18,8 @@ from vrabec.services.activity import list_activity
 _WORDS = {
     "vm.create": ("plus", gettext_noop("Create %(name)s")),
     "vm.describe": ("pencil", gettext_noop("Describe %(name)s")),
+    "vm.rename": ("pencil", gettext_noop("Rename %(name)s to %(to)s")),
+    "vm.resize": ("database", gettext_noop("Resize %(name)s")),
     "vm.start": ("player-play", gettext_noop("Start %(name)s")),
     "vm.shutdown": ("power", gettext_noop("Shut down %(name)s")),
     "vm.power_off": ("power", gettext_noop("Power off %(name)s")),
@@ -66,5 +68,5 @@ def lines(found: Iterable[Audit]) -> list[Line]:
 
 def _line(row: Audit) -> Line:
     icon, words = _WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
-    text = gettext(words) % {"name": row.subject}
+    text = gettext(words) % ({"name": row.subject} | row.detail)
     return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)

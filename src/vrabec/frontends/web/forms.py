@@ -20,3 +20,11 @@ def problems_of(error: VrabecError) -> dict[str, Problem]:
     """The broken fields of `error` by name; what belongs to no field stands under ""."""
     found = error.errors if isinstance(error, Invalid) else (error,)
     return {one.field: Problem(say(one), str(one.params.get("near", ""))) for one in reversed(found)}
+
+
+def count_of(text: str, field: str) -> int:
+    """CPUs as somebody typed them. Raises Invalid naming `field`."""
+    typed = text.strip()
+    if typed.isascii() and typed.isdigit() and len(typed) < 6:
+        return int(typed)
+    raise Invalid("Write a whole number of CPUs.", field=field)

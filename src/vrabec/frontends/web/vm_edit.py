@@ -1,4 +1,4 @@
-"""Forms that change a machine: what is said of it. Each is a page, or the content of the dialog."""
+"""Forms that change a machine: what is said of it, its name and its size."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
-from vrabec.frontends.web.forms import problems_of
+from vrabec.frontends.web.forms import count_of, problems_of
 from vrabec.frontends.web.pages import fragment, render
-from vrabec.lib.errors import Invalid, VrabecError
+from vrabec.frontends.web.vms import about
+from vrabec.lib.errors import Conflict, Invalid, NoCapacity, VrabecError
+from vrabec.lib.units import exact_mib, parse_mib
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
-from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm
+from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm, rename_vm, resize_vm
 from vrabec.services.vms import get_vm
+from vrabec.services.wishes import VmSizes
 
 MAX_TYPED = 20_000
 
@@ -34,6 +37,76 @@ def describe(request: PageRequest, vm_id: int) -> HttpResponse:
     except Invalid as error:
         return _form(request, vm, "describe", typed, error)
     return see_other(request, reverse("vm", args=[vm.pk]))
+
+
+@page("vm.rename", methods=("GET", "POST"))
+def rename(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Another name."""
+    vm = get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.rename", vm.project_id)
+    if request.method == "GET":
+        return _form(request, vm, "rename", {"name": vm.name})
+    typed = {"name": request.POST.get("name", "")[:MAX_TYPED].strip()}
+    try:
+        rename_vm(request.actor, vm=vm, name=typed["name"])
+    except (Invalid, Conflict) as error:
+        return _form(request, vm, "rename", typed, error)
+    return see_other(request, reverse("vm", args=[vm.pk]))
+
+
+@page("vm.view")
+def hardware(request: PageRequest, vm_id: int) -> HttpResponse:
+    """What it is made of, and the form that changes it."""
+    vm = get_vm(request.actor, vm_id=vm_id)
+    return _hardware(request, vm, _sizes_of(vm))
+
+
+@page("vm.resize", methods=("POST",))
+def resize(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Other sizes."""
+    vm = get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.resize", vm.project_id)
+    typed = {name: request.POST.get(name, "")[:MAX_TYPED].strip() for name in _sizes_of(vm)}
+    try:
+        resize_vm(request.actor, vm=vm, sizes=_read_sizes(vm, typed))
+    except (Invalid, NoCapacity) as error:
+        return _hardware(request, vm, typed, error)
+    return see_other(request, reverse("vm-hardware", args=[vm.pk]))
+
+
+def _sizes_of(vm: Vm) -> dict[str, str]:
+    """The sizes as a person would type them; what the next start gives, where that differs."""
+    memory_mib = vm.next_memory_mib or vm.memory_mib
+    return {
+        "cpus": str(vm.next_cpus or vm.cpus),
+        "memory": exact_mib(memory_mib),
+        "disk": exact_mib(vm.disk_mib),
+    }
+
+
+def _read_sizes(vm: Vm, typed: dict[str, str]) -> VmSizes:
+    """What was changed in the form. Raises Invalid holding every amount that cannot be read."""
+    shown = _sizes_of(vm)
+    found: dict[str, int] = {}
+    wrong: list[Invalid] = []
+    for name, read in (("cpus", count_of), ("memory", parse_mib), ("disk", parse_mib)):
+        field = name if name == "cpus" else f"{name}_mib"
+        try:
+            if typed[name] != shown[name]:
+                found[field] = read(typed[name], field)
+        except Invalid as error:
+            wrong.append(error)
+    if wrong:
+        raise Invalid(wrong[0].template, field=wrong[0].field, errors=tuple(wrong))
+    return VmSizes(**found)
+
+
+def _hardware(
+    request: PageRequest, vm: Vm, typed: dict[str, str], error: VrabecError | None = None
+) -> HttpResponse:
+    context = about(request.actor, vm)
+    context |= {"typed": typed, "problems": problems_of(error) if error else {}}
+    return render(request, "vms/hardware.html", context, status=error.status if error else 200)
 
 
 def _form(

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
-from vrabec.frontends.web.forms import Problem, problems_of
+from vrabec.frontends.web.forms import Problem, count_of, problems_of
 from vrabec.frontends.web.pages import render
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity
 from vrabec.lib.units import parse_mib
@@ -143,12 +143,14 @@ def _amounts(typed: Typed) -> tuple[int, int, int]:
             found[index] = parse_mib(getattr(typed, field), f"{field}_mib")
         except Invalid as error:
             wrong.append(error)
-    cpus = typed.cpus.strip()
-    if not (cpus.isascii() and cpus.isdigit() and len(cpus) < 6):
-        wrong.append(Invalid("Write a whole number of CPUs.", field="cpus"))
+    cpus = 0
+    try:
+        cpus = count_of(typed.cpus, "cpus")
+    except Invalid as error:
+        wrong.append(error)
     if wrong:
         raise Invalid(wrong[0].template, field=wrong[0].field, errors=tuple(wrong))
-    return int(cpus), found[0], found[1]
+    return cpus, found[0], found[1]
 
 
 def _form(

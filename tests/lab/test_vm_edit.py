@@ -1,0 +1,126 @@
+"""A machine that is changed on a real host: what its domain, its files and its row say afterwards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.lab.fixtures import lab_host
+from tests.lab.host import LabHost
+from tests.service.made_up import end_of
+from tests.sweep.machines import POOL, Deletes, empty, make_template
+from vrabec.hypervisor import edits, lifecycle, storage, xml
+from vrabec.jobs.engine import Engine
+from vrabec.jobs.plans import PLANS
+from vrabec.lib.actor import SYSTEM
+from vrabec.models.jobs import JobState
+from vrabec.models.vms import Vm
+from vrabec.services import vms
+from vrabec.services.jobs import retry_job
+from vrabec.services.vm_edit import rename_vm, resize_vm
+from vrabec.services.wishes import VmSizes
+from vrabec.workflows import register_all
+from vrabec.workflows.vms import disk_name
+
+__all__ = ["lab_host"]
+pytestmark = pytest.mark.lab
+
+
+class Off(Deletes):
+    """A machine that is off."""
+
+    seen = "OFF"
+
+
+@pytest.fixture
+def engine(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The engine with its real plans."""
+    if "vm.create" not in PLANS:
+        register_all()
+    monkeypatch.setattr("vrabec.jobs.run.PAUSES_SECONDS", (0.01, 0.01, 0.01))
+    settings.VRABEC_LOOK_AGAIN_SECONDS = 0.05
+    found = Engine(2)
+    thread = Thread(target=_serve, args=[found])
+    thread.start()
+    yield
+    found.stop()
+    thread.join()
+
+
+def _serve(engine: Engine) -> None:
+    try:
+        engine.run()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def off(engine: None, lab_host: LabHost, tmp_path: Path) -> Iterator[Off]:
+    """A machine that is off, on the host and in a row."""
+    stage = Off(lab_host.uri, make_template(tmp_path / "template.qcow2"))
+    stage.prepare()
+    yield stage
+    empty(stage.host)
+    stage.host.close()
+
+
+def row() -> Vm:
+    return Vm.objects.select_related("host", "project", "template").get()
+
+
+def test_a_renamed_machine_starts_from_its_old_disk(off: Off) -> None:
+    before = row()
+    job = end_of(rename_vm(SYSTEM, vm=before, name="other"))
+    assert (job.state, row().name, row().domain_name) == (JobState.DONE, "other", "main.other")
+    found = lifecycle.facts(off.host, str(before.uuid))
+    assert found is not None
+    assert (found.name, found.title, found.disks[0].path) == ("main.other", "other", off.disk_path(before))
+    assert end_of(vms.start_vm(SYSTEM, vm=row())).state == JobState.DONE
+    assert end_of(vms.delete_vm(SYSTEM, vm=row())).state == JobState.DONE
+    assert [name for name in storage.volume_names(off.host, POOL) if name.startswith("main.")] == []
+
+
+def test_a_machine_that_is_off_is_resized_at_once(off: Off) -> None:
+    vm = row()
+    job = end_of(resize_vm(SYSTEM, vm=vm, sizes=VmSizes(cpus=2, memory_mib=96, disk_mib=32)))
+    assert job.state == JobState.DONE, job.error_message
+    found, disk = lifecycle.facts(off.host, str(vm.uuid)), storage.volume(off.host, POOL, disk_name(vm))
+    assert found is not None
+    assert disk is not None
+    assert (found.cpus, found.memory_mib, disk.capacity_mib) == (2, 96, 32)
+    vm = row()
+    assert (vm.cpus, vm.memory_mib, vm.next_cpus, vm.next_memory_mib, vm.disk_mib) == (2, 96, None, None, 32)
+
+
+def test_a_resize_that_the_host_refuses_leaves_the_definition_as_it_was(off: Off) -> None:
+    vm = row()
+    edits.redefine(off.host, str(vm.uuid), _in_sockets)
+    before = lifecycle.dump_xml(off.host, str(vm.uuid))
+    job = end_of(resize_vm(SYSTEM, vm=vm, sizes=VmSizes(cpus=2, disk_mib=32)))
+    assert (job.state, job.error_code) == (JobState.FAILED, "host_error")
+    assert "<topology>, written by hand" in job.error_message
+    assert xml.canonical(lifecycle.dump_xml(off.host, str(vm.uuid))) == xml.canonical(before)
+    assert row().disk_mib == vm.disk_mib
+
+
+def _in_sockets(root: Any) -> None:
+    root.find("cpu").append(xml.element("topology", sockets="1", dies="1", cores="1", threads="1"))
+
+
+def test_a_resize_on_a_hung_host_says_so_and_may_be_retried(off: Off, lab_host: LabHost) -> None:
+    vm = row()
+    lab_host.hang()
+    try:
+        job = end_of(resize_vm(SYSTEM, vm=vm, sizes=VmSizes(cpus=2, disk_mib=32)))
+    finally:
+        lab_host.resume()
+    assert (job.state, job.error_code) == (JobState.FAILED, "unavailable")
+    assert "lab does not answer" in job.error_message
+    found = lifecycle.facts(off.host, str(vm.uuid))
+    assert found is not None
+    assert (found.defined_cpus, row().disk_mib) == (1, 16)
+    assert end_of(retry_job(SYSTEM, job=job)).state == JobState.DONE
+    assert (row().cpus, row().disk_mib) == (2, 32)
