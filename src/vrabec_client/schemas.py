@@ -63,6 +63,8 @@ class VmWish(TypedDict, total=False):
     ssh_keys: list[str]
     password: str
     run: list[str]
+    user_data: str
+    clone: str
     firmware: str
 
 
@@ -181,6 +183,7 @@ class Template(TypedDict):
     disk_mib: int
     memory_mib: int
     has_uefi: bool
+    takes_user_data: bool
     sha256: str
     built_at: str | None
 

@@ -215,3 +215,32 @@ def test_an_upload_is_repeated_after_its_client_died(site: Site, host: HostConne
     data = uuid4().bytes * 100_000
     put(host, "data.img", data)
     assert (Path(site.directory) / "data.img").read_bytes() == data
+
+
+def test_a_copy_has_its_own_size_and_is_backed_by_nothing(host: HostConnection, base_path: str) -> None:
+    linked = storage.clone(host, POOL, "linked.qcow2", base_path, 64)
+    for _ in range(2):
+        made = storage.copy(host, POOL, "copied.qcow2", linked.path, 64)
+        assert (made.format, made.backing_path, made.capacity_mib) == ("qcow2", "", 64)
+
+
+def test_a_copy_holds_the_same_bytes_in_a_larger_disk(
+    site: Site, host: HostConnection, tmp_path: Path
+) -> None:
+    (tmp_path / "raw").write_bytes(bytes(range(256)) * 4096 * 4)
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", "raw", "full"], cwd=tmp_path, check=True)
+    base = put(host, "full.qcow2", (tmp_path / "full").read_bytes())
+    linked = storage.clone(host, POOL, "linked.qcow2", base.path, 8)
+    made = storage.copy(host, POOL, "copied.qcow2", linked.path, 16)
+    assert made.capacity_mib == 16
+    storage.delete_volume(host, POOL, "linked.qcow2")
+    storage.delete_volume(host, POOL, "full.qcow2")
+    subprocess.run(
+        ["qemu-img", "convert", "-O", "raw", f"{site.directory}/copied.qcow2", tmp_path / "out"], check=True
+    )
+    assert (tmp_path / "out").read_bytes().rstrip(b"\0") == (tmp_path / "raw").read_bytes().rstrip(b"\0")
+
+
+def test_a_copy_of_what_is_not_there_is_said(host: HostConnection, base_path: str) -> None:
+    with pytest.raises(NotFound):
+        storage.copy(host, POOL, "copied.qcow2", "/nowhere/disk.qcow2", 64)

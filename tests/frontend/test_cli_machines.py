@@ -9,6 +9,7 @@ from tests.cast import Site
 from tests.frontend.command import Terminal, Vrabec, command, home, signed_in, terminal, vrabec
 from tests.frontend.controller import controller, engine
 from vrabec.models.jobs import Job, JobState
+from vrabec.models.templates import Template
 from vrabec.models.vms import Seen, Vm, Wished
 
 __all__ = ["command", "controller", "engine", "home", "signed_in", "terminal", "vrabec"]
@@ -185,3 +186,14 @@ def test_rename_and_resize_queue_their_jobs(vrabec: Vrabec, site: Site) -> None:
     said = vrabec("vm", "show", "web")
     assert "1; 4 after its next start" in said.out
     assert "192 MiB; 2 GiB after its next start" in said.out
+
+
+def test_user_data_is_read_from_a_file(vrabec: Vrabec, site: Site, tmp_path: Path) -> None:
+    Template.objects.update(takes_user_data=True)
+    path = tmp_path / "data"
+    path.write_text("#cloud-config\npackages: [nginx]\n")
+    words = ("vm", "create", "fresh", "--project", "alpha", "--user-data", str(path), "--clone", "full")
+    args = Job.objects.get(pk=vrabec(*words, "-o", "json").data["job"]["id"]).args
+    assert (args["user_data"], args["clone"]) == ("#cloud-config\npackages: [nginx]\n", "full")
+    path.write_bytes(b"#!\xff")
+    assert "is not UTF-8 text" in vrabec(*words).err

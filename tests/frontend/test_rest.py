@@ -11,6 +11,7 @@ from tests.cast import PASSWORD, Site
 from vrabec.frontends.rest.api import api
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import Job, JobState
+from vrabec.models.templates import Template
 from vrabec.models.vms import Vm
 
 
@@ -197,3 +198,10 @@ def test_what_waits_for_the_next_start_is_given(site: Site) -> None:
     Vm.objects.filter(pk=site.vm.pk).update(next_cpus=4)
     said = call(site, "GET", f"/vms/{site.vm.pk}").json()
     assert (said["cpus"], said["next_cpus"], said["next_memory_mib"]) == (1, 4, None)
+
+
+def test_malformed_user_data_is_refused_with_field_and_line(site: Site) -> None:
+    Template.objects.update(takes_user_data=True)
+    wish = {"name": "fresh", "project": "alpha", "user_data": "#cloud-config\na: [1"}
+    error = call(site, "POST", "/vms", wish).json()["error"]
+    assert (error["field"], error["message"][:7]) == ("user_data", "Line 2:")

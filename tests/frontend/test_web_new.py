@@ -143,3 +143,23 @@ def test_the_command_says_a_custom_size_by_its_amounts() -> None:
         name="x", project="main", template="tiny", size="custom", cpus="2", memory="1 GiB", disk="10 GiB"
     )
     assert "--cpus 2 --memory 1GiB --disk 10GiB" in command_of(typed)
+
+
+def test_user_data_and_a_full_clone_are_under_more(site: Site) -> None:
+    Template.objects.update(takes_user_data=True)
+    assert post(site.owner, clone="full", user_data="#!/bin/sh\r\nid\r\n").status_code == 303
+    args = Job.objects.get().args
+    assert (args["clone"], args["user_data"]) == ("full", "#!/bin/sh\nid\n")
+
+
+def test_refused_user_data_is_kept_and_shown(site: Site) -> None:
+    page = post(site.owner, user_data="#cloud-config\n<b>").content.decode()
+    assert "The template tiny has no cloud-init" in page
+    assert "#cloud-config\n&lt;b&gt;</textarea>" in page
+    assert '<details class="fold" open>' in page
+
+
+def test_several_keys_are_given_one_a_line(site: Site) -> None:
+    keys = [f"ssh-ed25519 {sign * 60} {sign}" for sign in "AB"]
+    post(site.owner, ssh_keys="\r\n".join([keys[0], "", keys[1], ""]))
+    assert Job.objects.get().args["ssh_keys"] == keys

@@ -12,7 +12,7 @@ from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity, NotFound
 from vrabec.models.audit import Audit
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.templates import TemplateState
+from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import jobs, vms
 from vrabec.services.lists import VmQuery, list_vms
@@ -90,6 +90,8 @@ WRONG = [
     ({"address": "10.0.0.5/24", "gateway": "10.1.0.1"}, "gateway", "in 10.0.0.0/24"),
     ({"gateway": "10.1.0.1"}, "gateway", "needs a fixed address"),
     ({"run": ("x" * 5000,)}, "run", "4000 signs"),
+    ({"clone": "half"}, "clone", "linked, full"),
+    ({"user_data": "#cloud-config\n{}"}, "user_data", "tiny has no cloud-init: it runs commands alone"),
     ({"firmware": "coreboot"}, "firmware", "bios or uefi"),
     ({"firmware": "uefi"}, "firmware", "tiny boots by BIOS alone"),
 ]
@@ -278,3 +280,18 @@ def test_the_database_itself_refuses_a_second_active_job(site: Site) -> None:
     vms.start_vm(site.owner.actor, vm=site.vm)
     with pytest.raises(IntegrityError), transaction.atomic():
         Job.objects.create(kind="vm.start", vm=site.vm, created_by_name="x")
+
+
+def test_user_data_goes_to_templates_with_cloud_init(site: Site) -> None:
+    Template.objects.update(takes_user_data=True)
+    job = vms.create_vm(site.owner.actor, wish=site.wish(user_data="#!/bin/sh\nid\n", clone="full"))
+    assert (job.args["user_data"], job.args["clone"]) == ("#!/bin/sh\nid\n", "full")
+    assert "/bin/sh" not in str(list(Audit.objects.values()))
+
+
+def test_malformed_user_data_names_the_field_and_the_line(site: Site) -> None:
+    Template.objects.update(takes_user_data=True)
+    with pytest.raises(Invalid, match="Line 3: ") as caught:
+        vms.create_vm(site.owner.actor, wish=site.wish(user_data="#cloud-config\na: 1\n\tb: 2"))
+    assert caught.value.field == "user_data"
+    assert not Job.objects.exists()

@@ -201,8 +201,37 @@ def clone(host: HostConnection, pool: str, name: str, base_path: str, capacity_m
         return _volume_info(made)
 
 
+def copy(host: HostConnection, pool: str, name: str, source_path: str, capacity_mib: int) -> VolumeInfo:
+    """A qcow2 volume with all that `source_path` holds, backed by nothing; nothing may write there meanwhile.
+
+    A volume of this name is made anew: whether a copy was cut short cannot be seen. Raises FileMissing,
+    NoCapacity when the disk is full, Unavailable while an earlier call still copies.
+    """
+    with host.calling() as raw:
+        target = raw.storagePoolLookupByName(pool)
+        _delete(target, name)
+        source = _volume_at(raw, target, source_path)
+        wanted = _CloneXml(name, "", max(capacity_mib, source.info()[1] // MIB)).xml()
+        made = _patient(lambda: target.createXMLFrom(wanted, source, 0))
+        if made.info()[1] < capacity_mib * MIB:  # qemu-img convert keeps the source's size
+            made.resize(capacity_mib * MIB, 0)
+        return _volume_info(made)
+
+
+def _volume_at(raw: Any, pool: Any, path: str) -> Any:
+    try:
+        return raw.storageVolLookupByPath(path)
+    except libvirt.libvirtError as error:
+        if not has_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+            raise
+    _refresh(pool)
+    return raw.storageVolLookupByPath(path)
+
+
 @dataclass(frozen=True)
 class _CloneXml:
+    """`base_path` "" stands for none."""
+
     name: str
     base_path: str
     capacity_mib: int
@@ -218,12 +247,10 @@ class _CloneXml:
                 # libvirt's default is 0.10, in which a discarded cluster shows the base's old data again.
                 element("compat", "1.1"),
             ),
-            element(
-                "backingStore",
-                element("path", self.base_path),
-                element("format", type="qcow2"),
-            ),
         )
+        if self.base_path:
+            backing = element("path", self.base_path), element("format", type="qcow2")
+            root.append(element("backingStore", *backing))
         return to_text(root)
 
 

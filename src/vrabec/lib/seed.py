@@ -17,6 +17,7 @@ import pycdlib
 import yaml
 
 from vrabec.lib.errors import Invalid
+from vrabec.lib.user_data import joined
 
 _SECTOR = 2048
 _DATE = bytes((100, 1, 1, 0, 0, 0, 0))  # 2000-01-01 in a directory record
@@ -37,6 +38,7 @@ class Seed:
     nameservers: tuple[str, ...] = ()
     mac: str | None = None  # of the card that address, gateway and name servers are for
     run: tuple[str, ...] = ()  # lines of shell, run as root once an instance
+    user_data: str = ""  # as check_user_data takes it; for guests that have cloud-init
 
 
 def build_seed(seed: Seed) -> bytes:
@@ -89,7 +91,7 @@ def _user_data(seed: Seed) -> dict[str, Any]:
         data["chpasswd"] = {"expire": False}
     if seed.run:
         data["runcmd"] = [_Text(command) for command in seed.run]
-    return data
+    return joined(data, seed.user_data) if seed.user_data else data
 
 
 def _network(seed: Seed) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Template(models.Model):
 
     `sha256` names the content: two builds of the same content are one file and one volume. All boot by BIOS;
     `has_uefi` says that machines may boot it by UEFI as well.
+    `takes_user_data`: its guests have cloud-init, the whole of it.
     """
 
     name = models.CharField(max_length=63, unique=True)
@@ -33,6 +34,7 @@ class Template(models.Model):
     disk_mib = models.PositiveIntegerField(default=0)
     memory_mib = models.PositiveIntegerField(default=0)
     has_uefi = models.BooleanField(default=False)
+    takes_user_data = models.BooleanField(default=False)
     has_agent = models.BooleanField(default=True)
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)

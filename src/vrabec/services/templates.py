@@ -29,6 +29,7 @@ class Builder:
     description: str
     memory_mib: int
     has_uefi: bool = False
+    takes_user_data: bool = False
     suites: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +56,7 @@ BUILDERS = {
         "A whole Debian with cloud-init, ssh and the guest agent; boots by BIOS and by UEFI",
         512,
         has_uefi=True,
+        takes_user_data=True,
         suites={"bookworm": "Debian 12", "trixie": "Debian 13"},
     ),
 }
@@ -90,6 +92,7 @@ def build_template(actor: Actor, *, builder: str, suite: str = "") -> Job:
                 "builder": builder,
                 "memory_mib": made.memory_mib,
                 "has_uefi": made.has_uefi,
+                "takes_user_data": made.takes_user_data,
             },
         )
         job = queue_template_job(actor, "template.build", template, suite=suite)

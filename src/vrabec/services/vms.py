@@ -24,7 +24,7 @@ from vrabec.services.projects import get_project
 from vrabec.services.queue import queue_vm_job
 from vrabec.services.record import record
 from vrabec.services.verbs import queue_verb, require_verb
-from vrabec.services.wishes import VmWish, check_wish
+from vrabec.services.wishes import FULL, VmWish, check_wish
 
 
 def get_vm(actor: Actor, *, vm_id: int) -> Vm:
@@ -50,7 +50,7 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
     with transaction.atomic():
         take_lock()
         require_free_name(wish.name, project)
-        image_mib = template.size_bytes // 2**20 + 1
+        image_mib = template.size_bytes // 2**20 + 1 + (template.disk_mib if wish.clone == FULL else 0)
         host_id = choose(Ask(wish.cpus, wish.memory_mib, wish.network, image_mib))[0].host.id
         vm = _reserve(actor, wish, project, template, host_id)
         job = queue_vm_job(actor, "vm.create", vm, **_arguments(wish))
@@ -183,6 +183,8 @@ def _arguments(wish: VmWish) -> dict[str, object]:
         "ssh_keys": [key.strip() for key in wish.ssh_keys],
         "password_hash": hash_password(wish.password) if wish.password else "",
         "run": list(wish.run),
+        "user_data": wish.user_data,
+        "clone": wish.clone,
     }
 
 

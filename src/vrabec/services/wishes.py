@@ -6,9 +6,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from vrabec.lib.errors import Invalid
 from vrabec.lib.names import check_label
+from vrabec.lib.user_data import check_user_data
 from vrabec.models.hosts import Host
 from vrabec.models.templates import Template
 from vrabec.models.vms import Firmware, Vm
@@ -17,6 +19,7 @@ MAX_CPUS = 512
 MIN_MEMORY_MIB = 64
 MAX_MEMORY_MIB = 2**31 - 1
 MAX_DISK_MIB = 64 * 1024 * 1024
+LINKED, FULL = CLONES = ("linked", "full")
 MAX_KEYS = 20
 MAX_COMMANDS = 50
 _KEY = re.compile(
@@ -27,7 +30,10 @@ _KEY = re.compile(
 
 @dataclass(frozen=True)
 class VmWish:
-    """A machine as asked for. Sizes in MiB; `address` as "10.0.0.5/24", "" for DHCP."""
+    """A machine as asked for. Sizes in MiB; `address` as "10.0.0.5/24", "" for DHCP.
+
+    `user_data` is for cloud-init. `clone`: LINKED shares the template's blocks, FULL has all of its own.
+    """
 
     name: str
     project: str
@@ -41,6 +47,8 @@ class VmWish:
     ssh_keys: tuple[str, ...] = ()
     password: str = ""
     run: tuple[str, ...] = ()
+    user_data: str = ""
+    clone: str = LINKED
     firmware: str = Firmware.BIOS
 
 
@@ -81,7 +89,8 @@ def _raise(errors: tuple[Invalid, ...]) -> None:
 
 def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
     """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
-    _raise((*_errors(wish), *_firmware_errors(wish, template), *_size_errors(wish, template, hosts)))
+    errors = (_errors(wish), _user_data_errors(wish, template), _firmware_errors(wish, template))
+    _raise((*chain(*errors), *_size_errors(wish, template, hosts)))
 
 
 def _errors(wish: VmWish) -> Iterator[Invalid]:
@@ -94,7 +103,26 @@ def _errors(wish: VmWish) -> Iterator[Invalid]:
         yield Invalid("Use 8 to 128 printable signs, or leave it empty.", field="password")
     if len(wish.run) > MAX_COMMANDS or any(len(line) > 4000 or "\0" in line for line in wish.run):
         yield Invalid("At most %(max)s commands of 4000 signs.", field="run", max=MAX_COMMANDS)
+    if wish.clone not in CLONES:
+        yield Invalid("Choose one of: %(known)s.", field="clone", known=", ".join(CLONES))
     yield from _address_errors(wish)
+
+
+def _user_data_errors(wish: VmWish, template: Template) -> Iterator[Invalid]:
+    if not wish.user_data:
+        return
+    if not template.takes_user_data:
+        yield Invalid(
+            "The template %(name)s has no cloud-init: it runs commands alone. Give those, "
+            "or choose another template.",
+            field="user_data",
+            name=template.name,
+        )
+        return
+    try:
+        check_user_data(wish.user_data)
+    except Invalid as error:
+        yield error
 
 
 def _key_errors(wish: VmWish) -> Iterator[Invalid]:

@@ -19,10 +19,11 @@ from vrabec.models.changes import changed
 from vrabec.models.hosts import POOL
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.facts import write_vm
+from vrabec.services.wishes import FULL
 from vrabec.workflows.hosts import connect
 from vrabec.workflows.templates import template_on_host
 
-SECRETS = ("password_hash", "ssh_keys", "run")
+SECRETS = ("password_hash", "ssh_keys", "run", "user_data")
 
 
 def register_vms() -> None:
@@ -83,7 +84,8 @@ def _create_disk(run: Run) -> None:
     vm = vm_of(run)
     host = host_of(run, vm)
     base = template_on_host(run, host, vm)
-    storage.clone(host, POOL, disk_name(vm), base, vm.disk_mib)
+    make = storage.copy if run.args.get("clone") == FULL else storage.clone
+    make(host, POOL, disk_name(vm), base, vm.disk_mib)
 
 
 def _delete_disk(run: Run) -> None:
@@ -130,6 +132,7 @@ def seed_of(vm: Vm, args: dict[str, object]) -> Seed:
         gateway=str(args.get("gateway") or "") or None,
         mac=vm.mac,
         run=tuple(commands),
+        user_data=str(args.get("user_data") or ""),
     )
 
 

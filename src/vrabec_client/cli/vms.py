@@ -14,7 +14,7 @@ from vrabec_client.cli.output import Column, details, plain, table, when
 from vrabec_client.cli.progress import READY_SECONDS, after, follow_vm, timeout_option, wait_option
 from vrabec_client.cli.words import one_line, page_options, pages
 
-_MOST_KEY_BYTES = 64 * 1024
+_MOST_KEY_BYTES = _MOST_TEXT_BYTES = 64 * 1024
 STATES = ["crashed", "unknown", "changing", "paused", "running", "off"]
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda vm: vm["id"]),
@@ -113,6 +113,11 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
 @click.option("--firmware", default="bios", show_default=True, type=click.Choice(["bios", "uefi"]),
               help="What starts the guest.")  # fmt: skip
 @click.option("--run", multiple=True, metavar="COMMAND", help="Run in the guest at first boot. Repeatable.")
+@click.option(
+    "--user-data", type=click.File("rb"), help="For cloud-init: a file of cloud config, or a script."
+)
+@click.option("--clone", default="linked", show_default=True, type=click.Choice(["linked", "full"]),
+              help="Share the template's blocks, or copy them all.")  # fmt: skip
 @wait_option
 @timeout_option
 @pass_app
@@ -136,7 +141,16 @@ def _wish(given: dict[str, Any]) -> schemas.VmWish:
         "password": one_line("the password") if given["password_stdin"] else "",
         "run": list(given["run"]),
         "firmware": given["firmware"],
+        "user_data": _text(given["user_data"]) if given["user_data"] else "",
+        "clone": given["clone"],
     }
+
+
+def _text(file: BinaryIO) -> str:
+    try:
+        return file.read(_MOST_TEXT_BYTES).decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{plain(file.name)} is not UTF-8 text.") from error
 
 
 def _keys(file: BinaryIO) -> list[str]:

@@ -27,6 +27,7 @@ class TemplateOut(Schema):
     disk_mib: int
     memory_mib: int
     has_uefi: bool
+    takes_user_data: bool
     sha256: str
     built_at: datetime | None
 

@@ -40,6 +40,8 @@ class VmIn(Schema):
     ssh_keys: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=100)] = []
     password: Annotated[str, Field(max_length=1000)] = ""
     run: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=200)] = []
+    user_data: Annotated[str, Field(max_length=100_000)] = ""
+    clone: Annotated[str, Field(max_length=20, examples=["linked", "full"])] = "linked"
     firmware: Annotated[str, Field(max_length=64, examples=["uefi"])] = "bios"
 
 

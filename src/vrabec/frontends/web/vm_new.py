@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
@@ -24,7 +25,7 @@ from vrabec.services.projects import owned_projects
 from vrabec.services.sizes import SIZE_OF, SIZES, Size
 from vrabec.services.templates import list_templates
 from vrabec.services.vms import create_vm
-from vrabec.services.wishes import VmWish
+from vrabec.services.wishes import FULL, LINKED, VmWish
 
 CUSTOM = "custom"
 MAX_ROOMS = 5
@@ -47,6 +48,8 @@ class Typed:
     ssh_keys: str = ""
     password: str = ""
     firmware: str = Firmware.BIOS.value
+    clone: str = LINKED
+    user_data: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def wish_of(typed: Typed) -> VmWish:
         ssh_keys=tuple(line.strip() for line in typed.ssh_keys.splitlines() if line.strip()),
         password=typed.password,
         firmware=typed.firmware,
+        clone=typed.clone,
+        user_data=_as_sent(typed.user_data),
     )
 
 
@@ -114,7 +119,14 @@ def command_of(typed: Typed) -> str:
     lines += [["--ssh-key", "FILE"]] if typed.ssh_keys.strip() else []
     lines += [["--password-stdin"]] if typed.password else []
     lines += [["--firmware", typed.firmware]] if typed.firmware != Firmware.BIOS else []
+    lines += [["--clone", typed.clone]] if typed.clone != LINKED else []
+    lines += [["--user-data", "FILE"]] if typed.user_data.strip() else []
     return " \\\n    ".join(shlex.join(words) for words in lines)
+
+
+def _as_sent(text: str) -> str:
+    """A browser ends lines as HTTP does; empty lines alone are nothing."""
+    return text.replace("\r\n", "\n") if text.strip() else ""
 
 
 def _size_words(typed: Typed) -> list[str]:
@@ -171,6 +183,10 @@ def _form(
         "templates": templates,
         "sizes": _cards(known),
         "firmwares": Firmware.choices,
+        "clones": [
+            (LINKED, gettext("Linked: made at once, shares the template's blocks")),
+            (FULL, gettext("Full: a copy of its own")),
+        ],
         "networks": [(name, name) for name in networks],
         "rooms": known[:MAX_ROOMS] if may(request.actor, "host.view") else [],
         "more_rooms": max(0, len(known) - MAX_ROOMS),

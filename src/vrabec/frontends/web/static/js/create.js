@@ -46,6 +46,8 @@ function command() {
   if (value("ssh_keys").trim()) lines.push(["--ssh-key", "FILE"]);
   if (value("password")) lines.push(["--password-stdin"]);
   if (value("firmware") !== "bios") lines.push(["--firmware", value("firmware")]);
+  if (value("clone") !== "linked") lines.push(["--clone", value("clone")]);
+  if (value("user_data").trim()) lines.push(["--user-data", "FILE"]);
   return lines.map((words) => words.map(quote).join(" ")).join(" \\\n    ");
 }
 
