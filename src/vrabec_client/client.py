@@ -109,6 +109,10 @@ class Client:
         """Change CPUs and memory, let the disk grow. Raises Invalid, NoCapacity, WrongState, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/resize", sizes))
 
+    def clone_vm(self, vm_id: int, name: str, **wish: Unpack[schemas.CloneWish]) -> schemas.VmJob:
+        """Copy a machine that is off, with its disk. Raises Invalid, Conflict, WrongState, Forbidden."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/clone", {"name": name, **wish}))
+
     def start_vm(self, vm_id: int) -> schemas.VmJob:
         """Start a machine that is off. Raises WrongState, NoCapacity, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/start"))

@@ -68,6 +68,14 @@ class VmWish(TypedDict, total=False):
     firmware: str
 
 
+class CloneWish(TypedDict, total=False):
+    """What to ask of a machine's copy beside its name."""
+
+    project: str
+    ssh_keys: list[str]
+    password: str
+
+
 class VmSizes(TypedDict, total=False):
     """What a machine is to become; what is left out stays. A disk only grows."""
 

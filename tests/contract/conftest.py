@@ -42,6 +42,7 @@ NOT_IN_TEST_DRIVER = {
     "test_nvram_and_saved_memory_go_with_the_definition": "has no saved memory on disk",
     "test_the_schema_of_libvirt_accepts_what_we_write": "has no schema check",
     "test_a_copy_holds_the_same_bytes_in_a_larger_disk": "virStorageVolUpload",
+    "test_a_disk_in_use_is_not_copied": "has no process that locks it",
     "test_a_disk_grows_off_and_running_and_never_shrinks": "virStorageVolResize",
     "test_a_reset_restarts_and_is_told": "tells of no restart",
     "test_a_screen_speaks_vnc_and_outlives_the_connection_it_came_over": "has no screens",

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.conftest import POOL, Site
-from vrabec.hypervisor import connection, storage
+from vrabec.hypervisor import connection, lifecycle, storage
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import FileMissing
+from vrabec.hypervisor.spec import VmSpec
 from vrabec.lib.errors import Conflict, HostError, NotFound
 
 MIB = 1024 * 1024
@@ -244,3 +245,10 @@ def test_a_copy_holds_the_same_bytes_in_a_larger_disk(
 def test_a_copy_of_what_is_not_there_is_said(host: HostConnection, base_path: str) -> None:
     with pytest.raises(NotFound):
         storage.copy(host, POOL, "copied.qcow2", "/nowhere/disk.qcow2", 64)
+
+
+def test_a_disk_in_use_is_not_copied(host: HostConnection, machine: VmSpec) -> None:
+    lifecycle.start(host, machine.uuid)
+    with pytest.raises(HostError):
+        storage.copy(host, POOL, "copied.qcow2", machine.disk_path, 64)
+    assert storage.volume(host, POOL, "copied.qcow2") is None

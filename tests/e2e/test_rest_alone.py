@@ -104,9 +104,23 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
         assert on_host.domains() == {"main.heron": state}
         if state == "running":
             wait_until(lambda: rest("GET", one)["ready"], "the guest answers again")
+    a_machine_is_changed(rest, on_host, one)
     rest.done(rest("DELETE", one, status=202)["job"]["id"])
     rest("GET", one, status=404)
     assert on_host.remains() == []
+
+
+def a_machine_is_changed(rest: Rest, on_host: OnHost, one: str) -> None:
+    """While it is off: its size, its name, and a copy that comes and goes."""
+    rest.done(rest("POST", f"{one}/resize", {"memory_mib": 224, "disk_mib": 1100}, status=202)["job"]["id"])
+    rest.done(rest("POST", f"{one}/rename", {"name": "egret"}, status=202)["job"]["id"])
+    found = rest("GET", one)
+    assert (found["name"], found["memory_mib"], found["disk_mib"]) == ("egret", 224, 1100)
+    copy = rest("POST", f"{one}/clone", {"name": "bittern"}, status=202)
+    rest.done(copy["job"]["id"])
+    assert on_host.domains() == {"main.egret": "off", "main.bittern": "off"}
+    rest.done(rest("DELETE", f"/vms/{copy['vm']}", status=202)["job"]["id"])
+    assert on_host.domains() == {"main.egret": "off"}
 
 
 def a_job_fails_is_repeated_and_dismissed(rest: Rest, controller: Controller, on_host: OnHost) -> None:

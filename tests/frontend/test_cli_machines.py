@@ -197,3 +197,9 @@ def test_user_data_is_read_from_a_file(vrabec: Vrabec, site: Site, tmp_path: Pat
     assert (args["user_data"], args["clone"]) == ("#cloud-config\npackages: [nginx]\n", "full")
     path.write_bytes(b"#!\xff")
     assert "is not UTF-8 text" in vrabec(*words).err
+
+
+def test_clone_queues_a_copy_in_the_same_project(vrabec: Vrabec, site: Site) -> None:
+    said = vrabec("vm", "clone", "web", "web-2", "-o", "json").data
+    made = Vm.objects.get(pk=said["vm"])
+    assert (made.name, made.project_id, said["job"]["kind"]) == ("web-2", site.project.pk, "vm.clone")

@@ -26,6 +26,7 @@ BODIES = {
     "describe_vm": {"description": "words"},
     "rename_vm": {"name": "other"},
     "resize_vm": {"cpus": 2},
+    "clone_vm": {"name": "copy", "project": "alpha"},
     "build_template": {"builder": "tiny"},
     "add_host": {"name": "kvm9", "uri": "test:///default"},
     "create_project": {"name": "gamma"},

@@ -205,3 +205,9 @@ def test_malformed_user_data_is_refused_with_field_and_line(site: Site) -> None:
     wish = {"name": "fresh", "project": "alpha", "user_data": "#cloud-config\na: [1"}
     error = call(site, "POST", "/vms", wish).json()["error"]
     assert (error["field"], error["message"][:7]) == ("user_data", "Line 2:")
+
+
+def test_a_clone_answers_with_the_copy(site: Site) -> None:
+    said = call(site, "POST", f"/vms/{site.vm.pk}/clone", {"name": "copy", "project": "alpha"})
+    assert (said.status_code, said.json()["job"]["title"]) == (202, "Make the copy copy")
+    assert Vm.objects.get(pk=said.json()["vm"]).name == "copy"

@@ -340,3 +340,15 @@ def test_who_may_only_look_sees_hardware_without_a_form(site: Site) -> None:
     page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}/hardware")
     assert "192 MiB" in page
     assert "/resize" not in page
+
+
+def test_a_copy_is_made_from_its_form(site: Site) -> None:
+    owner = browser(site.owner)
+    path = f"/machines/{site.vm.pk}/clone"
+    assert path in text_of(owner, f"/machines/{site.vm.pk}")
+    assert 'value="web-2"' in text_of(owner, path)
+    refused = owner.post(path, {"name": "web", "project": "alpha"}, secure=True)
+    assert (refused.status_code, "has a machine named web already" in refused.content.decode()) == (409, True)
+    made = owner.post(path, {"name": "web-2", "project": "alpha"}, secure=True)
+    assert made["Location"] == f"/machines/{Vm.objects.get(name='web-2').pk}"
+    assert "Copy web to web-2" in text_of(owner, f"/machines/{site.vm.pk}/activity")

@@ -6,10 +6,13 @@ from tests.cast import Site, site
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity, WrongState
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import Job
-from vrabec.models.vms import Seen, Vm
+from vrabec.models.projects import Grant, Role
+from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.placement import rooms
+from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import VmWords, describe_vm, rename_vm, resize_vm
+from vrabec.services.vms import start_vm
 from vrabec.services.wishes import VmSizes
 
 __all__ = ["site"]
@@ -189,3 +192,58 @@ def test_a_machine_that_is_off_takes_no_room_until_it_starts(site: Site) -> None
     site.make_vm("big", seen=Seen.RUNNING, memory_mib=3000)
     resize(site, memory_mib=1000)
     assert rooms()[0].promised_mib == 3000
+
+
+def clone(site: Site, **wish: object) -> Job:
+    return clone_vm(
+        site.owner.actor, vm=fresh(site), wish=CloneWish(**({"name": "copy", "project": "alpha"} | wish))
+    )
+
+
+def test_a_copy_has_names_of_its_own_and_the_same_size(site: Site) -> None:
+    Vm.objects.update(cpus=2, disk_mib=2048, tag_line=" prod ", mac="52:54:00:00:00:01")
+    job = clone(site, password="very secret words")
+    made, source = Vm.objects.get(name="copy"), fresh(site)
+    assert (job.kind, job.vm_id, job.args["source"]) == ("vm.clone", made.pk, source.pk)
+    assert (made.cpus, made.disk_mib, made.tags, made.wished) == (2, 2048, ["prod"], Wished.OFF)
+    assert made.domain_name == "alpha.copy"
+    assert {made.uuid, made.mac, made.file_stem}.isdisjoint({source.uuid, source.mac, source.file_stem})
+    assert "secret" not in str(list(Audit.objects.values())) + str(job.args)
+
+
+def test_nothing_is_done_to_a_machine_that_is_being_copied(site: Site) -> None:
+    job = clone(site)
+    with pytest.raises(Conflict, match=f"web is being copied: job {job.pk}"):
+        start_vm(site.owner.actor, vm=fresh(site))
+    assert clone(site, name="another").state == "queued"
+    Job.objects.update(state="done")
+    assert start_vm(site.owner.actor, vm=fresh(site)).kind == "vm.start"
+
+
+def test_a_machine_with_a_job_is_not_copied(site: Site) -> None:
+    job = start_vm(site.owner.actor, vm=fresh(site))
+    with pytest.raises(Conflict, match=f"job {job.pk}, vm.start"):
+        clone(site)
+    assert not Vm.objects.filter(name="copy").exists()
+
+
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        ({"name": "A B"}, "name"),
+        ({"project": "none"}, "project"),
+        ({"ssh_keys": ("rubbish",)}, "ssh_keys"),
+        ({"password": "short"}, "password"),
+    ],
+)
+def test_a_wrong_copy_names_its_field(site: Site, wish: dict[str, object], field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        clone(site, **wish)
+    assert caught.value.field == field
+    assert Vm.objects.count() == 1
+
+
+def test_a_copy_into_a_project_that_one_only_sees_is_forbidden(site: Site) -> None:
+    Grant.objects.create(user=site.owner.user, project=site.other, role=Role.VIEWER)
+    with pytest.raises(Forbidden):
+        clone(site, project="beta")

@@ -17,6 +17,7 @@ from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import jobs, vms
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.verbs import VERBS, allowed_verbs
+from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import rename_vm, resize_vm
 from vrabec.services.wishes import VmSizes
 
@@ -27,6 +28,8 @@ def doing(verb: str) -> Callable[..., Job]:
     """The service of a verb, with what it needs beside the machine."""
     if verb == "rename":
         return partial(rename_vm, name="other")
+    if verb == "clone":
+        return partial(clone_vm, wish=CloneWish("copy", "alpha"))
     if verb == "resize":
         return partial(resize_vm, sizes=VmSizes(cpus=2))
     found: Callable[..., Job] = getattr(vms, f"{verb}_vm")
@@ -211,7 +214,7 @@ def test_what_does_not_end_in_on_or_off_leaves_the_wish(site: Site, verb: str) -
 
 
 def test_only_verbs_that_would_be_done_are_offered(site: Site) -> None:
-    assert allowed_verbs(site.owner.actor, site.vm) == ("start", "rename", "resize", "delete")
+    assert allowed_verbs(site.owner.actor, site.vm) == ("start", "rename", "resize", "clone", "delete")
     assert allowed_verbs(site.teammate.actor, site.vm) == ()
     assert allowed_verbs(site.owner.actor, site.vm, busy=True) == ()
 

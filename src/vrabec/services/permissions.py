@@ -37,6 +37,7 @@ ACTIONS: dict[str, Level] = {
     "vm.describe": Level.OWNER,
     "vm.rename": Level.OWNER,
     "vm.resize": Level.OWNER,
+    "vm.clone": Level.OWNER,
     "vm.start": Level.OWNER,
     "vm.shutdown": Level.OWNER,
     "vm.power_off": Level.OWNER,

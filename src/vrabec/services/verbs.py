@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import WrongState
+from vrabec.lib.errors import Conflict, WrongState
 from vrabec.models.hosts import HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
@@ -37,6 +37,7 @@ VERBS: dict[str, Verb] = {
     "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.CRASHED), Wished.OFF),
     "rename": Verb((Seen.OFF,), managed_only=True),
     "resize": Verb((Seen.OFF, Seen.RUNNING, Seen.PAUSED), managed_only=True),
+    "clone": Verb((Seen.OFF,), managed_only=True),
     "delete": Verb(
         (Seen.OFF, Seen.RUNNING, Seen.PAUSED, Seen.CRASHED, Seen.PENDING), Wished.OFF, managed_only=True
     ),
@@ -54,6 +55,8 @@ _SPECIAL_REFUSALS = {
     ("pause", Seen.PAUSED): "%(name)s is paused already.",
     ("rename", Seen.RUNNING): "%(name)s runs: shut it down first. A running machine keeps its name.",
     ("rename", Seen.PAUSED): "%(name)s is paused: switch it off first. A running machine keeps its name.",
+    ("clone", Seen.RUNNING): "%(name)s runs: shut it down first. It is copied while it is off.",
+    ("clone", Seen.PAUSED): "%(name)s is paused: switch it off first. It is copied while it is off.",
     ("power_off", Seen.OFF): "%(name)s is off already.",
     ("shutdown", Seen.CRASHED): "%(name)s has crashed and cannot shut down: power it off, or start it again.",
 }
@@ -77,6 +80,16 @@ def require_verb(actor: Actor, vm: Vm, verb: str) -> None:
         raise WrongState(said, name=vm.name)
     if VERBS[verb].managed_only and not vm.is_managed:
         raise WrongState(NOT_OURS, name=vm.name)
+    if verb != "clone":
+        _require_not_copied(vm)
+
+
+def _require_not_copied(vm: Vm) -> None:
+    """A job that copies the machine is the copy's own, so that it does not keep others away by itself."""
+    if job := Job.objects.active().filter(kind="vm.clone", args__source=vm.pk).first():
+        raise Conflict(
+            "%(name)s is being copied: job %(job_id)s. Wait for it or cancel it.", name=vm.name, job_id=job.pk
+        )
 
 
 def allowed_verbs(actor: Actor, vm: Vm, *, busy: bool = False) -> tuple[str, ...]:

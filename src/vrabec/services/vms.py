@@ -41,7 +41,7 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
 
     Raises Invalid (naming every broken limit), NotFound, Forbidden, Conflict for a taken name, NoCapacity.
     """
-    project = _project(actor, wish)
+    project = project_named(actor, wish.project)
     require(actor, "vm.create", project.pk)
     template = _template(wish.template)
     hosts = list(Host.objects.present())
@@ -108,13 +108,12 @@ def _do(actor: Actor, verb: str, vm: Vm, **args: object) -> Job:
         return queue_verb(actor, verb, vm, **args)
 
 
-def _project(actor: Actor, wish: VmWish) -> Project:
+def project_named(actor: Actor, name: str) -> Project:
+    """The project that a form names. Raises Invalid naming the field."""
     try:
-        return get_project(actor, name=wish.project)
+        return get_project(actor, name=name)
     except NotFound as error:
-        raise Invalid(
-            "There is no project named %(name)s.", field="project", name=wish.project[:64]
-        ) from error
+        raise Invalid("There is no project named %(name)s.", field="project", name=name[:64]) from error
 
 
 def _template(name: str) -> Template:
@@ -159,18 +158,23 @@ def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, h
         memory_mib=wish.memory_mib,
         disk_mib=wish.disk_mib,
         network=wish.network,
-        mac=_new_mac(),
+        mac=free_mac(),
         address=wish.address.partition("/")[0],
         firmware=wish.firmware,
         wished=Wished.ON,
         has_agent=template.has_agent,
         created_by_id=actor.user_id or None,
     )
+    return save_new(vm)
+
+
+def save_new(vm: Vm) -> Vm:
+    """Save a new machine, in the caller's transaction. Raises Conflict when somebody was faster."""
     try:
         with transaction.atomic():
             vm.save()
     except IntegrityError as error:
-        raise Conflict("The name %(name)s was taken just now.", field="name", name=wish.name) from error
+        raise Conflict("The name %(name)s was taken just now.", field="name", name=vm.name) from error
     changed("vm", vm.pk)
     return vm
 
@@ -188,7 +192,7 @@ def _arguments(wish: VmWish) -> dict[str, object]:
     }
 
 
-def _new_mac() -> str:
+def free_mac() -> str:
     """A MAC address in QEMU's own range (52:54:00), free among ours."""
     while True:
         mac = "52:54:00:" + ":".join(f"{secrets.randbelow(256):02x}" for _ in range(3))

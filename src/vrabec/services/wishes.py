@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 from vrabec.lib.errors import Invalid
 from vrabec.lib.names import check_label
@@ -87,13 +88,34 @@ def _raise(errors: tuple[Invalid, ...]) -> None:
         raise Invalid(first.template, field=first.field, errors=errors, **first.params)
 
 
+class Guest(Protocol):
+    """What every new guest is told."""
+
+    @property
+    def name(self) -> str:
+        """Its host name."""
+
+    @property
+    def ssh_keys(self) -> tuple[str, ...]:
+        """Public keys."""
+
+    @property
+    def password(self) -> str:
+        """Of its user; "" for none."""
+
+
+def check_guest(wish: Guest) -> None:
+    """Hold name, keys and password to their limits. Raises one Invalid that holds every broken one."""
+    _raise(tuple(_guest_errors(wish)))
+
+
 def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
     """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
     errors = (_errors(wish), _user_data_errors(wish, template), _firmware_errors(wish, template))
     _raise((*chain(*errors), *_size_errors(wish, template, hosts)))
 
 
-def _errors(wish: VmWish) -> Iterator[Invalid]:
+def _guest_errors(wish: Guest) -> Iterator[Invalid]:
     try:
         check_label(wish.name)
     except Invalid as error:
@@ -101,6 +123,10 @@ def _errors(wish: VmWish) -> Iterator[Invalid]:
     yield from _key_errors(wish)
     if wish.password and not (8 <= len(wish.password) <= 128 and wish.password.isprintable()):
         yield Invalid("Use 8 to 128 printable signs, or leave it empty.", field="password")
+
+
+def _errors(wish: VmWish) -> Iterator[Invalid]:
+    yield from _guest_errors(wish)
     if len(wish.run) > MAX_COMMANDS or any(len(line) > 4000 or "\0" in line for line in wish.run):
         yield Invalid("At most %(max)s commands of 4000 signs.", field="run", max=MAX_COMMANDS)
     if wish.clone not in CLONES:
@@ -125,7 +151,7 @@ def _user_data_errors(wish: VmWish, template: Template) -> Iterator[Invalid]:
         yield error
 
 
-def _key_errors(wish: VmWish) -> Iterator[Invalid]:
+def _key_errors(wish: Guest) -> Iterator[Invalid]:
     if len(wish.ssh_keys) > MAX_KEYS:
         yield Invalid("At most %(max)s keys.", field="ssh_keys", max=MAX_KEYS)
     for key in wish.ssh_keys[:MAX_KEYS]:

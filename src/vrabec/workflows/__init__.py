@@ -7,6 +7,7 @@ def register_all() -> None:
     """Tell the engine every kind of job. Called once, by its entry point."""
     from vrabec.workflows.hosts import register_hosts
     from vrabec.workflows.templates import register_templates
+    from vrabec.workflows.vm_clone import register_vm_clone
     from vrabec.workflows.vm_edit import register_vm_edits
     from vrabec.workflows.vm_power import register_power
     from vrabec.workflows.vms import register_vms
@@ -14,5 +15,6 @@ def register_all() -> None:
     register_vms()
     register_power()
     register_vm_edits()
+    register_vm_clone()
     register_templates()
     register_hosts()

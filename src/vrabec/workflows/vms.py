@@ -62,8 +62,9 @@ def _reserve(run: Run) -> None:
     vm = vm_of(run)
     if vm.deleted_at is None:
         return
+    wished = run.args.get("wished", Wished.ON)
     try:
-        Vm.objects.filter(pk=vm.pk).update(deleted_at=None, wished=Wished.ON, seen=Seen.PENDING)
+        Vm.objects.filter(pk=vm.pk).update(deleted_at=None, wished=wished, seen=Seen.PENDING)
     except IntegrityError as error:
         raise Conflict("The name %(name)s was taken meanwhile.", name=vm.name) from error
     changed("vm", vm.pk)

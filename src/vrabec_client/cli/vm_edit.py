@@ -1,8 +1,8 @@
-"""vrabec vm set, rename, resize: what a machine is, and what is said of it."""
+"""vrabec vm set, rename, resize, clone: what a machine is, and what is said of it."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import click
 
@@ -11,8 +11,9 @@ from vrabec_client.cli.app import App, pass_app
 from vrabec_client.cli.output import plain
 from vrabec_client.cli.progress import after, timeout_option, wait_option
 from vrabec_client.cli.vm_verbs import vm
-from vrabec_client.cli.vms import vm_argument
-from vrabec_client.schemas import VmSizes, VmWords
+from vrabec_client.cli.vms import keys_of, vm_argument
+from vrabec_client.cli.words import one_line
+from vrabec_client.schemas import CloneWish, VmSizes, VmWords
 
 __all__ = ["vm"]
 
@@ -62,3 +63,23 @@ def resize(app: App, /, name: str, wait: bool, timeout: float | None, **given: i
     if not sizes:
         raise click.UsageError("Say what to change: --cpus, --memory or --disk.")
     after(app, app.client.resize_vm(app.client.find_vm(name)["id"], **sizes), wait=wait, timeout=timeout)
+
+
+@vm.command()
+@vm_argument
+@click.argument("new")
+@click.option("--project", default="", help="The project of the copy; the same without it.")
+@click.option("--ssh-key", multiple=True, type=click.File("rb"), help="A file of public keys. Repeatable.")
+@click.option("--password-stdin", is_flag=True, help="Read the guest's password from standard input.")
+@wait_option
+@timeout_option
+@pass_app
+def clone(app: App, /, name: str, new: str, wait: bool, timeout: float | None, **given: Any) -> None:
+    """Copy a machine that is off, with its whole disk, to a new machine NEW, which is off as well."""
+    found = app.client.find_vm(name)
+    wish: CloneWish = {
+        "project": given["project"] or found["project"] or "main",
+        "ssh_keys": [key for file in given["ssh_key"] for key in keys_of(file)],
+        "password": one_line("the password") if given["password_stdin"] else "",
+    }
+    after(app, app.client.clone_vm(found["id"], new, **wish), wait=wait, timeout=timeout)

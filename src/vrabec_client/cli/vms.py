@@ -137,7 +137,7 @@ def _wish(given: dict[str, Any]) -> schemas.VmWish:
         "network": given["network"],
         "address": given["address"],
         "gateway": given["gateway"],
-        "ssh_keys": [key for file in given["ssh_key"] for key in _keys(file)],
+        "ssh_keys": [key for file in given["ssh_key"] for key in keys_of(file)],
         "password": one_line("the password") if given["password_stdin"] else "",
         "run": list(given["run"]),
         "firmware": given["firmware"],
@@ -153,7 +153,8 @@ def _text(file: BinaryIO) -> str:
         raise click.UsageError(f"{plain(file.name)} is not UTF-8 text.") from error
 
 
-def _keys(file: BinaryIO) -> list[str]:
+def keys_of(file: BinaryIO) -> list[str]:
+    """The public keys of a file. Raises UsageError for anything else, a private key above all."""
     content = file.read(_MOST_KEY_BYTES + 1)
     if b"PRIVATE KEY" in content:
         raise click.UsageError(f"{plain(file.name)} is a private key; nothing was sent. Give its .pub file.")

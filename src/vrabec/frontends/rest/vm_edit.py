@@ -12,6 +12,7 @@ from vrabec.frontends.rest.schemas import JobOut, answers
 from vrabec.frontends.rest.vms import VmJob
 from vrabec.models.jobs import Job
 from vrabec.services import vm_edit
+from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vms import get_vm
 from vrabec.services.wishes import VmSizes
 
@@ -30,6 +31,15 @@ class SizesIn(Schema):
     cpus: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
     memory_mib: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
     disk_mib: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
+
+
+class CloneIn(Schema):
+    """The copy of a machine. Keys and password are for its guest; the disk holds those of the original."""
+
+    name: Annotated[str, Field(max_length=300, examples=["web-2"])]
+    project: Annotated[str, Field(max_length=300)] = "main"
+    ssh_keys: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=100)] = []
+    password: Annotated[str, Field(max_length=1000)] = ""
 
 
 def _queued(job: Job) -> Status[VmJob]:
@@ -54,3 +64,12 @@ def resize(request: HttpRequest, vm_id: int, sizes: SizesIn) -> Status[VmJob]:
     who = actor(request)
     wanted = VmSizes(**sizes.dict())
     return _queued(vm_edit.resize_vm(who, vm=get_vm(who, vm_id=vm_id), sizes=wanted))
+
+
+@router.post("/vms/{vm_id}/clone", response=answers({202: VmJob}), operation_id="clone_vm")
+@action("vm.clone")
+def clone(request: HttpRequest, vm_id: int, wish: CloneIn) -> Status[VmJob]:
+    """Copy a machine that is off, with its whole disk; `vm` is the copy, which is off as well."""
+    who = actor(request)
+    copy = CloneWish(**(wish.dict() | {"ssh_keys": tuple(wish.ssh_keys)}))
+    return _queued(clone_vm(who, vm=get_vm(who, vm_id=vm_id), wish=copy))

@@ -20,6 +20,7 @@ _WORDS = {
     "vm.describe": ("pencil", gettext_noop("Describe %(name)s")),
     "vm.rename": ("pencil", gettext_noop("Rename %(name)s to %(to)s")),
     "vm.resize": ("database", gettext_noop("Resize %(name)s")),
+    "vm.clone": ("copy", gettext_noop("Copy %(name)s to %(to)s")),
     "vm.start": ("player-play", gettext_noop("Start %(name)s")),
     "vm.shutdown": ("power", gettext_noop("Shut down %(name)s")),
     "vm.power_off": ("power", gettext_noop("Power off %(name)s")),

@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/<int:vm_id>/rename", vm_edit.rename, name="vm-rename"),
     path("machines/<int:vm_id>/hardware", vm_edit.hardware, name="vm-hardware"),
     path("machines/<int:vm_id>/resize", vm_edit.resize, name="vm-resize"),
+    path("machines/<int:vm_id>/clone", vm_edit.clone, name="vm-clone"),
     path("machines/<int:vm_id>/start", vm_verbs.start, name="vm-start"),
     path("machines/<int:vm_id>/shutdown", vm_verbs.shutdown, name="vm-shutdown"),
     path("machines/<int:vm_id>/power-off", vm_verbs.power_off, name="vm-power-off"),

@@ -1,4 +1,4 @@
-"""Forms that change a machine: what is said of it, its name and its size."""
+"""Forms that change a machine: what is said of it, its name, its size, a copy."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from vrabec.lib.errors import Conflict, Invalid, NoCapacity, VrabecError
 from vrabec.lib.units import exact_mib, parse_mib
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
+from vrabec.services.projects import owned_projects
+from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm, rename_vm, resize_vm
 from vrabec.services.vms import get_vm
 from vrabec.services.wishes import VmSizes
 
 MAX_TYPED = 20_000
+MAX_KEYS_TYPED = 200_000
 
 
 @page("vm.describe", methods=("GET", "POST"))
@@ -52,6 +55,32 @@ def rename(request: PageRequest, vm_id: int) -> HttpResponse:
     except (Invalid, Conflict) as error:
         return _form(request, vm, "rename", typed, error)
     return see_other(request, reverse("vm", args=[vm.pk]))
+
+
+@page("vm.clone", methods=("GET", "POST"))
+def clone(request: PageRequest, vm_id: int) -> HttpResponse:
+    """A copy of it."""
+    vm = get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.clone", vm.project_id)
+    if request.method == "GET":
+        project = vm.project.name if vm.project else ""
+        typed = {"name": f"{vm.name[:60]}-2", "project": project, "ssh_keys": ""}
+        return _clone_form(request, vm, typed)
+    typed = {name: request.POST.get(name, "")[:MAX_KEYS_TYPED] for name in ("name", "project", "ssh_keys")}
+    keys = tuple(line.strip() for line in typed["ssh_keys"].splitlines() if line.strip())
+    wish = CloneWish(typed["name"].strip(), typed["project"], keys, request.POST.get("password", ""))
+    try:
+        job = clone_vm(request.actor, vm=vm, wish=wish)
+    except (Invalid, Conflict) as error:
+        return _clone_form(request, vm, typed, error)
+    return see_other(request, reverse("vm", args=[job.vm_id]))
+
+
+def _clone_form(
+    request: PageRequest, vm: Vm, typed: dict[str, str], error: VrabecError | None = None
+) -> HttpResponse:
+    projects = [(project.name, project.shown_name) for project in owned_projects(request.actor)]
+    return _form(request, vm, "clone", typed | {"projects": projects}, error)
 
 
 @page("vm.view")

@@ -1,0 +1,46 @@
+"""How a machine that is off is copied. May it be? services/vm_clone.py."""
+
+from __future__ import annotations
+
+from vrabec.hypervisor import lifecycle, storage
+from vrabec.hypervisor.spec import DomainState
+from vrabec.jobs.plans import Plan, Step, fixed, register
+from vrabec.jobs.run import Run
+from vrabec.lib.errors import HostError, WrongState
+from vrabec.models.hosts import POOL
+from vrabec.models.vms import Seen, Vm
+from vrabec.services.facts import write_vm
+from vrabec.workflows.vms import CREATE, SECRETS, disk_name, host_of, vm_of
+
+
+def register_vm_clone() -> None:
+    """Tell the engine how machines are copied."""
+    register("vm.clone", Plan("Copy", fixed(*CLONE), per_host=2), CLONE)
+
+
+def _copy_disk(run: Run) -> None:
+    """QEMU locks images: who starts the source meanwhile is refused by it, as is a copy while it runs."""
+    vm = vm_of(run)
+    source = Vm.objects.get(pk=run.args["source"])
+    host = host_of(run, vm)
+    found = lifecycle.facts(host, str(source.uuid))
+    if found and found.state != DomainState.OFF:
+        raise WrongState("%(name)s runs: it must stay off while it is copied.", name=source.name)
+    disk = storage.volume(host, POOL, disk_name(source))
+    if disk is None:
+        raise HostError("%(name)s has no disk %(disk)s any more.", name=source.name, disk=disk_name(source))
+    storage.copy(host, POOL, disk_name(vm), disk.path, disk.capacity_mib)
+
+
+def _settle(run: Run) -> None:
+    write_vm(vm_of(run).pk, Seen.OFF)
+    run.forget(*SECRETS)
+
+
+CLONE = {
+    "vm.reserve": CREATE["vm.reserve"],
+    "vm.copy_disk": Step("Copy the disk", _copy_disk, CREATE["vm.create_disk"].undo),
+    "vm.create_seed": CREATE["vm.create_seed"],
+    "vm.define": CREATE["vm.define"],
+    "vm.settle": Step("Show it", _settle),
+}
