@@ -155,6 +155,17 @@ def _hang_up(server: socket.socket) -> None:
             return
 
 
+def test_a_console_process_that_does_not_answer_is_found(site: Path) -> None:
+    with (site / "run/engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert found("console").grade == Grade.FAIL
+        assert "do not open" in found("console").text
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(site / "run/console.sock"))
+            listener.listen()
+            assert found("console") == Finding(Grade.OK, "console", "runs")
+
+
 def test_an_engine_without_pages_is_found(site: Path) -> None:
     with (site / "run/engine.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

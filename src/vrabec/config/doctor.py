@@ -25,6 +25,7 @@ from vrabec.config.files import Config, config_path, database_settings, read_con
 from vrabec.config.tls import fingerprint
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, VrabecError
+from vrabec.lib.tunnel import socket_in
 from vrabec.lib.units import show_mib
 
 MIN_FREE_MIB = 1024
@@ -243,6 +244,20 @@ def _engine_runs(config: Config) -> bool:
     return any("FLOCK" in line and f":{inode} " in line for line in held.splitlines())
 
 
+def _console(config: Config) -> Iterator[Finding]:
+    """Whether the third process answers, where the second one runs."""
+    if not _engine_runs(config):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(socket_in(config.run_dir)))
+        except OSError as error:
+            text = f"Screens and serial consoles do not open ({error}): see the log of vrabecd serve."
+            yield Finding(Grade.FAIL, "console", text)
+        else:
+            yield Finding(Grade.OK, "console", "runs")
+
+
 def _tools(config: Config) -> Iterator[Finding]:
     from vrabec.integrations.images import debian
     from vrabec.integrations.images.tiny import PACKAGES
@@ -328,6 +343,7 @@ CHECKS: dict[str, Check] = {
     "certificate": _certificate,
     "database": _database,
     "port": _service,
+    "console": _console,
     "tools": _tools,
     "hosts": _hosts,
 }

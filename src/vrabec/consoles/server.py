@@ -119,7 +119,7 @@ def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
-    path.chmod(0o600)
     listener.listen(256)
+    path.chmod(0o600)
     listener.setblocking(False)
     return listener
