@@ -305,6 +305,15 @@ def test_a_taken_name_stands_beside_the_field(site: Site) -> None:
     assert "has a machine named db already" in page
 
 
+@pytest.mark.parametrize("form", ["rename", "clone"])
+def test_a_form_says_that_the_machine_was_started_meanwhile(site: Site, form: str) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    sent = {"name": "db", "project": "alpha"}
+    response = browser(site.owner, **HTMX).post(f"/machines/{site.vm.pk}/{form}", sent, secure=True)
+    assert response.status_code == 409
+    assert "web runs: shut it down first." in response.content.decode()
+
+
 def test_the_hardware_form_changes_what_was_changed_in_it(site: Site) -> None:
     owner = browser(site.owner)
     page = text_of(owner, f"/machines/{site.vm.pk}/hardware")
