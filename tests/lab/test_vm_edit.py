@@ -13,13 +13,15 @@ from tests.lab.host import LabHost
 from tests.service.made_up import end_of
 from tests.sweep.machines import POOL, Deletes, empty, make_template
 from vrabec.hypervisor import edits, lifecycle, storage, xml
+from vrabec.hypervisor.spec import DomainState
 from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS
 from vrabec.lib.actor import SYSTEM
 from vrabec.models.jobs import JobState
-from vrabec.models.vms import Vm
+from vrabec.models.vms import Seen, Vm
 from vrabec.services import vms
 from vrabec.services.jobs import retry_job
+from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import rename_vm, resize_vm
 from vrabec.services.wishes import VmSizes
 from vrabec.workflows import register_all
@@ -124,3 +126,22 @@ def test_a_resize_on_a_hung_host_says_so_and_may_be_retried(off: Off, lab_host: 
     assert (found.defined_cpus, row().disk_mib) == (1, 16)
     assert end_of(retry_job(SYSTEM, job=job)).state == JobState.DONE
     assert (row().cpus, row().disk_mib) == (2, 32)
+
+
+def test_a_copy_runs_beside_its_original_and_outlives_it(off: Off) -> None:
+    source = row()
+    job = end_of(clone_vm(SYSTEM, vm=source, wish=CloneWish("copy", "main", password="secret words")))
+    assert job.state == JobState.DONE, job.error_message
+    assert "password_hash" not in job.args
+    copy = Vm.objects.select_related("host", "project").get(name="copy")
+    found = lifecycle.facts(off.host, str(copy.uuid))
+    assert found is not None
+    assert (found.name, found.macs, copy.seen) == ("main.copy", (copy.mac,), Seen.OFF)
+    assert found.disks[0].path == off.disk_path(copy)
+    for vm in (source, copy):
+        assert end_of(vms.start_vm(SYSTEM, vm=vm)).state == JobState.DONE
+    source.refresh_from_db()
+    assert end_of(vms.delete_vm(SYSTEM, vm=source)).state == JobState.DONE
+    found = lifecycle.facts(off.host, str(copy.uuid))
+    assert found is not None
+    assert found.state is DomainState.RUNNING
