@@ -71,12 +71,7 @@ class Controller:
 
     def close(self) -> None:
         """Stop the controller and the host, whatever state they are in, and remove all of it."""
-        if self._serve and self._serve.poll() is None:
-            self._serve.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._serve.wait(40)
-            if self._serve.poll() is None:
-                self.kill("tree")
+        self.stop()
         self.host.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -108,7 +103,7 @@ class Controller:
 
     def sign_in_link(self, username: str) -> str:
         """A link as `vrabecd create-admin` prints it."""
-        return self._vrabecd("create-admin", username, "--url", self.url)
+        return self.vrabecd("create-admin", username, "--url", self.url)
 
     def children(self) -> dict[str, int]:
         """The pids of "web", "engine" and "console", as far as they live."""
@@ -133,6 +128,16 @@ class Controller:
             )
         wait_until(self._answers, "the controller answers")
 
+    def stop(self) -> None:
+        """Stop it as systemd does."""
+        if self._serve is None or self._serve.poll() is not None:
+            return
+        self._serve.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._serve.wait(40)
+        if self._serve.poll() is None:
+            self.kill("tree")
+
     def kill(self, which: str) -> None:
         """SIGKILL "engine", "web" or "console", which start again; "supervisor" or "tree", which do not."""
         children = self.children()
@@ -155,9 +160,10 @@ class Controller:
         self.host.__enter__()
         port = self.url.rpartition(":")[2]
         (self.root / "vrabec.toml").write_text(_CONFIG.format(root=self.root, port=port))
-        self._migrated = self._vrabecd("migrate")
+        self._migrated = self.vrabecd("migrate")
 
-    def _vrabecd(self, *words: str) -> str:
+    def vrabecd(self, *words: str) -> str:
+        """What a command says that must succeed."""
         command = [*VRABECD, *words]
         done = subprocess.run(
             command, check=True, cwd=REPOSITORY, env=self._environment, stdout=subprocess.PIPE, text=True

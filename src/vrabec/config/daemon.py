@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pwd
 import secrets
 import socket
 import sys
@@ -13,7 +12,9 @@ from pathlib import Path
 
 import click
 
-from vrabec.config.files import Config, config_path, read_config
+from vrabec.config.backup.commands import backup, restore
+from vrabec.config.files import Config
+from vrabec.config.process import config_as_owner, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib.errors import VrabecError
 from vrabec.lib.logs import handler
@@ -33,7 +34,7 @@ def vrabecd() -> None:
 def serve() -> None:
     """Run the controller until it is told to stop."""
     logging.basicConfig(level=logging.INFO, handlers=[handler(sys.stderr, os.environ)])
-    config = _config()
+    config = config_as_owner()
     if not config.certificate_path.exists():
         raise click.ClickException("There is no certificate yet. Run: vrabecd migrate")
     os.umask(0o077)
@@ -41,20 +42,27 @@ def serve() -> None:
     sys.exit(Supervisor({name: module(f"vrabec.config.{name}") for name in PROCESSES}).run())
 
 
+vrabecd.add_command(backup)
+vrabecd.add_command(restore)
+
+
 @vrabecd.command()
-def migrate() -> None:
+@click.option("--no-backup", is_flag=True, help="Make no backup before the tables of an older Vrabec change.")
+def migrate(*, no_backup: bool) -> None:
     """Prepare directories, keys and the database; safe to run again, and needed after an upgrade."""
     from vrabec.config.tls import ensure_certificate, fingerprint
 
     os.umask(0o077)
-    config = _config()
+    config = config_as_owner()
     for directory in (config.data_dir, config.run_dir, f"{config.data_dir}/templates"):
         os.makedirs(directory, exist_ok=True)
     ensure_certificate(config.certificate_path, config.certificate_key_path)
     _ensure_key(config)
-    _django()
+    set_up_django()
     from django.core.management import call_command
 
+    if not no_backup:
+        _back_up_first(config)
     call_command("migrate", verbosity=0, interactive=False)
     call_command("collectstatic", verbosity=0, interactive=False)
     click.echo(f"The database is ready. Certificate SHA-256: {fingerprint(config.certificate_path)}")
@@ -65,8 +73,8 @@ def migrate() -> None:
 @click.option("--url", default="", help="The controller's URL as people reach it.")
 def create_admin(username: str, url: str) -> None:
     """Create an administrator, or help one back in: prints a link that works once within an hour."""
-    config = _config()
-    _django()
+    config = config_as_owner()
+    set_up_django()
     from vrabec.services.people import create_administrator, make_sign_in_link
 
     base = url.rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
@@ -79,8 +87,8 @@ def doctor() -> None:
     from vrabec.config.doctor import Grade, examine
 
     with suppress(VrabecError, OSError):  # what keeps Django from starting is what it will say
-        _config()
-        _django()
+        config_as_owner()
+        set_up_django()
     grades = []
     for found in examine():
         grades.append(found.grade)
@@ -90,25 +98,17 @@ def doctor() -> None:
     sys.exit(1 if broken else 0)
 
 
-def _config() -> Config:
-    """The settings, as the user who may write the data."""
-    config = read_config(config_path())
-    _become_owner(config.data_dir)
-    return config
+def _back_up_first(config: Config) -> None:
+    """Where tables with people in them are about to change: keep what there is in data_dir/backups."""
+    from vrabec.config.backup.make import keep_backup
+    from vrabec.config.backup.restore import is_empty
+    from vrabec.config.backup.rows import missing_migrations
 
-
-def _become_owner(data_dir: str) -> None:
-    """Go on as the user whose data this is: a file that root makes there would lock the service out."""
-    if os.geteuid() != 0 or not os.path.isdir(data_dir):
-        return
-    owner = os.stat(data_dir).st_uid
-    if owner == 0:
-        return
-    person = pwd.getpwuid(owner)
-    os.initgroups(person.pw_name, person.pw_gid)
-    os.setgid(person.pw_gid)
-    os.setuid(person.pw_uid)
-    os.environ["HOME"] = person.pw_dir
+    with plain_faults("There is no backup (make room, or use --no-backup), so nothing was changed"):
+        if is_empty() or not (missing := missing_migrations()):
+            return
+        kept = keep_backup(config, "before-" + "-".join(missing[0]))
+    click.echo(f"Kept what was there in {kept}.")
 
 
 def _ensure_key(config: Config) -> None:
@@ -117,13 +117,6 @@ def _ensure_key(config: Config) -> None:
     path = Path(config.data_dir) / "secret.key"
     if not path.exists():
         write_secret(path, secrets.token_urlsafe(64).encode())
-
-
-def _django() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vrabec.config.settings")
-    import django
-
-    django.setup()
 
 
 def main() -> None:
