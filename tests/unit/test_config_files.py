@@ -35,6 +35,9 @@ def test_what_stands_in_the_file_is_taken(tmp_path: Path) -> None:
         ("data_dir = 1", "data_dir must be a text."),
         ('names = "x"', "names must be a list of texts."),
         ("port =", "is not valid TOML"),
+        ('public_url = "http://cloud.example.org"', "public_url must be https://, a name"),
+        ('public_url = "https://cloud.example.org/vrabec"', "and nothing behind it"),
+        ('trusted_proxies = ["proxy"]', "trusted_proxies has proxy, which is no address or network"),
         (
             'metrics_from = ["10.0.0.1/8"]',
             "10.0.0.1/8, which is no address or network",

@@ -77,7 +77,7 @@ def create_admin(username: str, url: str) -> None:
     set_up_django()
     from vrabec.services.people import create_administrator, make_sign_in_link
 
-    base = url.rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
+    base = (url or config.public_url).rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
     click.echo(f"{base}/sign-in/link/{make_sign_in_link(create_administrator(username))}")
 
 

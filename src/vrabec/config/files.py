@@ -44,6 +44,10 @@ class Config:
     """Jobs that run at once."""
     metrics_from: tuple[str, ...] = ()
     """Addresses and networks that may read /metrics without a token, calling directly: ["192.0.2.7"]."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front, whose X-Forwarded-For is believed: ["127.0.0.1"]."""
+    public_url: str = ""
+    """How people reach Vrabec behind a proxy: "https://cloud.example.org"; "" for this host and port."""
 
     @property
     def certificate_path(self) -> Path:
@@ -79,11 +83,23 @@ def read_config(path: Path) -> Config:
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     for name in NETWORKS:
         _check_networks(path, name, values.get(name, ()))
+    _check_public_url(path, values.get("public_url", ""))
     return Config(**values)
 
 
-NETWORKS = ("metrics_from",)
+NETWORKS = ("metrics_from", "trusted_proxies")
 """Settings that list addresses or networks."""
+
+
+def _check_public_url(path: Path, value: str) -> None:
+    url = urlsplit(value)
+    if value and (url.scheme != "https" or not url.hostname or url.path.strip("/") or url.query):
+        raise Invalid(
+            "%(path)s: public_url must be https://, a name and nothing behind it, not %(value)s.",
+            path=str(path),
+            value=value,
+            field="public_url",
+        )
 
 
 def _check_networks(path: Path, name: str, values: tuple[object, ...]) -> None:

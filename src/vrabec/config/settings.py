@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from vrabec.config.files import config_path, database_settings, read_config
 from vrabec.lib.logs import handler
@@ -21,7 +22,7 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key() or "not-yet-made"
 DEBUG = False
-ALLOWED_HOSTS = list(CONFIG.names)
+ALLOWED_HOSTS = [*CONFIG.names, *filter(None, [urlsplit(CONFIG.public_url).hostname])]
 ROOT_URLCONF = "vrabec.config.urls"
 WSGI_APPLICATION = None
 DATABASES = {"default": database_settings(CONFIG)}

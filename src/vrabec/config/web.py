@@ -116,6 +116,9 @@ def main(parent: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # By default uvicorn believes whatever a program on this machine says about who calls.
+        proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=list(config.trusted_proxies),
         timeout_graceful_shutdown=3,
         **WEBSOCKETS,
     )

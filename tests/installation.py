@@ -1,0 +1,67 @@
+"""A Vrabec of a test's own, used as a person uses it: by its settings file and the vrabecd command."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.configuration import write_config
+
+VRABECD = (sys.executable, "-c", "from vrabec.config.daemon import main; main()")
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass
+class Installation:
+    """A Vrabec of the test's own: its settings, its database, its data directory."""
+
+    root: Path
+    config: Path
+
+    @property
+    def data(self) -> Path:
+        """Where keys, templates and SQLite lie."""
+        return self.root / "data"
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command of vrabecd, whatever its outcome."""
+        environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
+        return subprocess.run(
+            [*VRABECD, *words], check=False, capture_output=True, text=True, env=environment, cwd=REPOSITORY
+        )
+
+    def do(self, *words: str) -> str:
+        """A command that must succeed."""
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *words: str) -> str:
+        """The one sentence of a command that must not succeed."""
+        done = self.run(*words)
+        assert done.returncode == 1, done.stdout
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        return done.stderr.strip().removeprefix("vrabecd: ")
+
+    def rows(self, word: str = "look") -> Any:
+        """Every table's count and digest; or, with "fill", rows of every kind."""
+        environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
+        command = [sys.executable, "-m", "tests.service.filled", word]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=REPOSITORY)
+        found = json.loads(done.stdout or b"{}")
+        found.pop("django_session", None)
+        return found
+
+    def django(self, code: str) -> None:
+        """Run code on the database of this installation."""
+        environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
+        start = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'vrabec.config.settings'\n"
+        start += "import django; django.setup()\nfrom django.db import connection\n"
+        subprocess.run([sys.executable, "-c", start + code], check=True, env=environment, cwd=REPOSITORY)
+
+
+def install(root: Path, database: str = "") -> Installation:
+    return Installation(root, write_config(root, database))
