@@ -2,8 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,19 @@ class Installation:
         assert len(done.stderr.splitlines()) == 1, done.stderr
         return done.stderr.strip().removeprefix("vrabecd: ")
 
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """`vrabecd serve`, until the block ends; its words are in root/log."""
+        environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
+        command = ["setpriv", "--pdeathsig", "KILL", *VRABECD, "serve"]
+        with (self.root / "log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(40)
+
     def rows(self, word: str = "look") -> Any:
         """Every table's count and digest; or, with "fill", rows of every kind."""
         environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
@@ -65,3 +81,9 @@ class Installation:
 
 def install(root: Path, database: str = "") -> Installation:
     return Installation(root, write_config(root, database))
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -254,8 +254,18 @@ def _encoded(body: Any) -> bytes:
         raise Invalid("What is sent must be UTF-8 text.", raw=str(error)) from error
 
 
+_EXPIRED = 10
+"""X509_V_ERR_CERT_HAS_EXPIRED."""
+
+
 def _translated(error: Exception, address: Address) -> VrabecError:
     raw = str(error)
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code == _EXPIRED:
+        return Untrusted(
+            f"The certificate of {address.url} has ended, or the clock here is wrong. "
+            "On the controller, vrabecd doctor says what to do.",
+            raw=raw,
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return Untrusted(
             f"Nothing here vouches for the certificate of {address.url}; confirm it once: "

@@ -2,11 +2,8 @@
 
 import http.client
 import json
-import os
-import socket
 import sqlite3
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.frontend import proxies
-from tests.installation import REPOSITORY, VRABECD, Installation, install
+from tests.installation import Installation, free_port, install
 from vrabec.config.tls import ensure_certificate
 
 PATIENCE_S = 60.0
@@ -85,11 +82,6 @@ class Behind:
             return str(database.execute("SELECT address FROM vrabec_audit ORDER BY id DESC").fetchone()[0])
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def wait_for(caller: Caller) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -112,19 +104,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installat
     there.do("migrate")
     link = there.do("create-admin", "ada").strip()
     assert link.startswith(f"https://{proxies.NAME}/sign-in/link/")
-    environment = os.environ | {"VRABEC_CONFIG": str(there.config)}
-    command = ["setpriv", "--pdeathsig", "KILL", *VRABECD, "serve"]
-    with (there.root / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
-    try:
+    with there.serving():
         ada = Caller(port)
         wait_for(ada)
         assert ada.form(link.removeprefix(f"https://{proxies.NAME}")) == 303
         assert ada.form("/account/password", password=PASSWORD, again=PASSWORD) == 303
         yield there, port
-    finally:
-        process.terminate()
-        process.wait(40)
 
 
 @pytest.fixture(scope="module", params=["nginx", "apache"])

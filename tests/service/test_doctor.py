@@ -12,9 +12,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from tests.configuration import write_config
+from tests.unit.tls_servers import recorder
 from vrabec.config.doctor import Finding, Grade, examine
 from vrabec.config.tls import LIFE, ensure_certificate
 from vrabec.lib.clock import now
+from vrabec.lib.heartbeat import beat
 from vrabec.models.audit import Audit
 from vrabec.models.hosts import Host
 
@@ -30,6 +32,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = tmp_path / "data"
     data.chmod(0o700)
     (data / "secret.key").write_text("secret")
+    (data / "secret.key").chmod(0o600)
     ensure_certificate(data / "tls/certificate.pem", data / "tls/key.pem")
     return tmp_path
 
@@ -164,6 +167,39 @@ def test_a_console_process_that_does_not_answer_is_found(site: Path) -> None:
             listener.bind(str(site / "run/console.sock"))
             listener.listen()
             assert found("console") == Finding(Grade.OK, "console", "runs")
+
+
+@pytest.mark.parametrize("file", ["secret.key", "tls/key.pem", "backups/20260101T000000Z-x.tar.gz"])
+def test_a_secret_that_others_may_read_is_found(site: Path, file: str) -> None:
+    path = site / "data" / file
+    path.parent.mkdir(exist_ok=True)
+    path.touch(mode=0o600)
+    assert found("secrets").grade == Grade.OK
+    path.chmod(0o644)
+    assert found("secrets") == Finding(Grade.FAIL, "secrets", f"Others may read {path}: chmod go= {path}.")
+
+
+def test_settings_with_a_password_are_secret_but_for_a_group(site: Path) -> None:
+    settings = site / "vrabec.toml"
+    url = "postgresql://vrabec:secret@127.0.0.1:1/vrabec"
+    settings.write_text(settings.read_text().replace('""', f'"{url}"'))
+    settings.chmod(0o640)
+    assert found("secrets").grade == Grade.OK
+    settings.chmod(0o644)
+    assert found("secrets").text == f"Others may read {settings}: chmod g-w,o= {settings}."
+
+
+def test_an_engine_that_stands_still_is_found(site: Path) -> None:
+    with recorder([[], []], site / "data/tls/certificate.pem") as server:
+        settings = f'data_dir = "{site}/data"\nrun_dir = "{site}/run"\nport = {server.port}\n'
+        (site / "vrabec.toml").write_text(settings)
+        with (site / "run/engine.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for loop in ("jobs", "inventory"):
+                beat(site / f"run/{loop}.beat")
+            assert found("engine") == Finding(Grade.OK, "engine", "runs")
+            (site / "run/inventory.beat").unlink()
+            assert "its loop inventory has not moved since it started: see the log" in found("engine").text
 
 
 def test_an_engine_without_pages_is_found(site: Path) -> None:

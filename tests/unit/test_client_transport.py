@@ -1,11 +1,13 @@
 """What the client sends, to whom, and what it makes of answers that are none."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.unit.tls_servers import ANSWER, make_certificate, recorder
 from vrabec.config.tls import fingerprint
+from vrabec.lib.clock import now
 from vrabec_client import Client
 from vrabec_client.errors import Invalid, Unavailable, Untrusted, VrabecError
 from vrabec_client.transport import Transport, normal_fingerprint, parse_address
@@ -99,6 +101,16 @@ def test_another_certificate_than_the_pinned_one_is_sent_nothing(certificate: Pa
 def test_a_certificate_that_nobody_vouches_for_is_sent_nothing(certificate: Path) -> None:
     with recorder([[]], certificate) as server, pytest.raises(Untrusted):
         Client(server.url, TOKEN).me()
+    assert server.heard == [b""]
+
+
+def test_a_certificate_that_has_ended_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrabec.config.tls.now", lambda: now() - timedelta(days=1000))
+    expired = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(expired))
+    with recorder([[]], expired) as server, pytest.raises(Untrusted) as told:
+        Client(server.url, TOKEN).me()
+    assert "has ended, or the clock here is wrong. On the controller, vrabecd doctor" in str(told.value)
     assert server.heard == [b""]
 
 

@@ -14,6 +14,7 @@ import click
 
 from vrabec.config.backup.commands import backup, restore
 from vrabec.config.files import Config
+from vrabec.config.port import check_port
 from vrabec.config.process import config_as_owner, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib.errors import VrabecError
@@ -37,6 +38,7 @@ def serve() -> None:
     config = config_as_owner()
     if not config.certificate_path.exists():
         raise click.ClickException("There is no certificate yet. Run: vrabecd migrate")
+    check_port(config)
     os.umask(0o077)
     os.makedirs(config.run_dir, exist_ok=True)
     sys.exit(Supervisor({name: module(f"vrabec.config.{name}") for name in PROCESSES}).run())

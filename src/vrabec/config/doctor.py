@@ -22,9 +22,11 @@ from django.apps import apps
 
 import vrabec
 from vrabec.config.files import Config, config_path, database_settings, read_config
+from vrabec.config.port import who_listens
 from vrabec.config.tls import fingerprint
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, VrabecError
+from vrabec.lib.heartbeat import STALE_SECONDS, last_beat
 from vrabec.lib.tunnel import socket_in
 from vrabec.lib.units import show_mib
 
@@ -162,6 +164,24 @@ def _life(config: Config, certificate: Path) -> Finding:
     return Finding(Grade.OK, "certificate", f"until {ends:%Y-%m-%d}, SHA-256 {fingerprint(certificate)}")
 
 
+def _secrets(config: Config) -> Iterator[Finding]:
+    """What only we may read: keys, settings with a password in them, backups."""
+    data = Path(config.data_dir)
+    files = [data / "secret.key", config.certificate_key_path, *(data / "backups").glob("*")]
+    if urlsplit(config.database).password:
+        files.append(config_path())
+    open_ones = [path for path in files if path.exists() and path.stat().st_mode & _OTHERS]
+    for path in open_ones:
+        group = "g-w,o=" if path == config_path() else "go="
+        yield Finding(Grade.FAIL, "secrets", f"Others may read {path}: chmod {group} {path}.")
+    if not open_ones:
+        yield Finding(Grade.OK, "secrets", "keys and passwords are for us alone")
+
+
+_OTHERS = stat.S_IRWXO | stat.S_IWGRP
+"""A group may read a file: it is how the service's user reads settings that are root's."""
+
+
 def _database(config: Config) -> Iterator[Finding]:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
@@ -206,21 +226,30 @@ def _service(config: Config) -> Iterator[Finding]:
         yield from _not_listening(config, engine=runs)
         return
     except OSError as error:
-        text = (
-            f"What listens on port {config.port} does not answer as Vrabec does ({error}): look what it is."
-        )
+        what = f"What listens on port {config.port} does not answer as Vrabec does ({error})"
+        text = f"{what}: {who_listens(config)}."
         yield Finding(Grade.FAIL, "port", text)
         return
     ours = config.certificate_path
     if ours.exists() and ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(ours.read_text()):
         yield Finding(Grade.OK, "port", f"{config.port} is ours")
     else:
-        text = f"{config.port} shows another certificate: restart Vrabec, or choose another port."
+        text = f"{config.port} shows another certificate: restart Vrabec, or {who_listens(config)}."
         yield Finding(Grade.FAIL, "port", text)
     if runs:
-        yield Finding(Grade.OK, "engine", "runs")
+        yield _engine(config)
     else:
         yield Finding(Grade.FAIL, "engine", "Pages answer, but no job runs: see the log of vrabecd serve.")
+
+
+def _engine(config: Config) -> Finding:
+    for loop in ("jobs", "inventory"):
+        last = last_beat(Path(config.run_dir) / f"{loop}.beat")
+        if last is None or last.age_s > STALE_SECONDS:
+            since = f"for {last.age_s:.0f} s" if last else "since it started"
+            text = f"It runs, but its loop {loop} has not moved {since}: see the log, and restart Vrabec."
+            return Finding(Grade.FAIL, "engine", text)
+    return Finding(Grade.OK, "engine", "runs")
 
 
 def _not_listening(config: Config, *, engine: bool) -> Iterator[Finding]:
@@ -341,6 +370,7 @@ CHECKS: dict[str, Check] = {
     "data": _data,
     "room": _room,
     "certificate": _certificate,
+    "secrets": _secrets,
     "database": _database,
     "port": _service,
     "console": _console,

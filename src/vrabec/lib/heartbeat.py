@@ -12,6 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+STALE_SECONDS = 45.0
+"""Longer than a loop may wait for the database (SQLite: 30 s)."""
+
 
 @dataclass(frozen=True)
 class Heartbeat:

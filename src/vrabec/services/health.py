@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from django.db import Error, connection
 
-from vrabec.lib.heartbeat import last_beat
+from vrabec.lib.errors import Unavailable
+from vrabec.lib.heartbeat import STALE_SECONDS, last_beat
 from vrabec.models.changes import heartbeat_of
 from vrabec.models.hosts import Host
 
-STALE_SECONDS = 45.0
-"""Longer than a loop may wait for the database (SQLite: 30 s)."""
 LOOPS = {"jobs": "No job runs", "inventory": "No host is watched"}
 """The engine's loops, and what it means when one stands still."""
 
@@ -36,3 +35,10 @@ def _engine() -> Iterator[str]:
             yield f"{meaning}: the engine has not started."
         elif last.age_s > STALE_SECONDS:
             yield f"{meaning}: the engine has not moved for {last.age_s:.0f} s."
+
+
+def database_fault(error: Error) -> Unavailable:
+    """What a person is told of a database that does not take or give a row; the log has what it said."""
+    if "full" in str(error):  # SQLite's SQLITE_FULL and PostgreSQL's 53100 say so in these words
+        return Unavailable("The controller's disk is full. Make room: vrabecd doctor says where.")
+    return Unavailable("The controller's database does not answer: vrabecd doctor says why.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
@@ -67,5 +68,6 @@ def user_of_token(secret: str) -> User:
     if token is None:
         raise Unauthenticated("This token is unknown or has ended. Sign in again: vrabec login URL.")
     if token.used_at is None or token.used_at < now() - _TOUCH_AFTER:
-        Token.objects.filter(pk=token.pk).update(used_at=now())
+        with suppress(OperationalError):  # on a full disk one can still look
+            Token.objects.filter(pk=token.pk).update(used_at=now())
     return token.user

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -11,7 +13,9 @@ from ninja.errors import HttpError, ValidationError
 from vrabec import __version__
 from vrabec.frontends.rest import consoles, hosts, jobs, projects, session, templates, tokens, vm_edit, vms
 from vrabec.lib.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, VrabecError
+from vrabec.services.health import database_fault
 
+logger = logging.getLogger(__name__)
 api = NinjaAPI(
     title="Vrabec",
     version=__version__,
@@ -48,6 +52,13 @@ def on_error(request: HttpRequest, error: VrabecError) -> HttpResponse:
     if error.status == 401:
         answer["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+@api.exception_handler(OperationalError)
+def on_database(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """A full disk, or a database that went away."""
+    logger.error("%s %s: %s", request.method, request.path, error)
+    return on_error(request, database_fault(error))
 
 
 @api.exception_handler(ValidationError)

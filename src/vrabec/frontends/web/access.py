@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 
@@ -47,6 +48,8 @@ def page(
                 return turned or view(request, *args, **kwargs)
             except VrabecError as error:
                 return errors.show(request, error)
+            except OperationalError as error:
+                return errors.database(request, error)
 
         guarded.action = action  # type: ignore[attr-defined]
         return guarded

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.pages import Flash, fragment, render
 from vrabec.lib.errors import Forbidden, Invalid, NotFound, TooLarge, VrabecError
+from vrabec.services.health import database_fault
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,17 @@ def show(request: HttpRequest, error: VrabecError) -> HttpResponse:
         return _strip(request, error.status, title, sentence)
     context = {"title": title, "sentence": sentence, "raw": error.raw, "status": error.status}
     return render(request, "errors/error.html", context, status=error.status)
+
+
+def database(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """A full disk, or a database that went away: drawn without the shell, which would ask it again."""
+    logger.error("%s %s: %s", request.method, request.path, error)
+    fault = database_fault(error)
+    title = gettext(TITLES[fault.status])
+    if request.headers.get("HX-Request") == "true":
+        return _strip(request, fault.status, title, say(fault))
+    context = {"title": title, "sentence": say(fault)}
+    return render(request, "errors/error.html", context, status=fault.status, bare=True)
 
 
 def say(error: VrabecError) -> str:
