@@ -1,14 +1,18 @@
 """The settings file: what stands in it is taken, what is wrong with it is one sentence."""
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from vrabec.config.every_setting import every_setting, settings_file
 from vrabec.config.files import Config, database_settings, read_config
 from vrabec.lib.errors import Invalid
 
-SETTINGS = Path(__file__).parents[2] / "docs/reference/settings.md"
+REFERENCE = Path(__file__).parents[2] / "docs/reference"
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -72,10 +76,28 @@ def test_another_database_is_refused() -> None:
         database_settings(Config(database="mysql://host/name"))
 
 
-def test_the_reference_lists_every_setting_with_its_default() -> None:
-    text = SETTINGS.read_text()
-    for field in fields(Config):
-        assert f"`{field.name}`" in text
-        if isinstance(field.default, int) or field.default:
-            shown = '["*"]' if field.name == "names" else str(field.default)
-            assert f"`{shown}`" in text
+def test_every_setting_says_what_it_means() -> None:
+    assert [setting.name for setting in every_setting()] == [field.name for field in fields(Config)]
+    assert [setting.name for setting in every_setting() if not setting.meaning.endswith(".")] == []
+
+
+def test_the_commented_file_is_the_defaults(tmp_path: Path) -> None:
+    text = settings_file(Config())
+    assert read_config(written(tmp_path, text)) == Config()
+    without_signs = "\n".join(
+        line.removeprefix("#") for line in text.splitlines() if not line.startswith("# ")
+    )
+    assert read_config(written(tmp_path, without_signs)) == Config()
+
+
+def test_what_is_set_stands_in_the_commented_file(tmp_path: Path) -> None:
+    config = Config(port=9443, names=("a.example", 'b"\\'), data_dir="/srv/ä")
+    assert read_config(written(tmp_path, settings_file(config))) == config
+
+
+@pytest.mark.parametrize("name", ["settings", "errors", "jobs"])
+def test_pages_of_the_reference_are_up_to_date(name: str) -> None:
+    command = [sys.executable, "-m", "vrabec.config.reference_pages", name]
+    environment = os.environ | {"VRABEC_CONFIG": "/dev/null"}
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+    assert (REFERENCE / f"{name}.md").read_text() == made.stdout.decode(), "run scripts/reference"

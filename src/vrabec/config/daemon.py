@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from vrabec.config.backup.commands import backup, restore
-from vrabec.config.files import Config
+from vrabec.config.files import Config, config_path, read_config
 from vrabec.config.port import check_port
 from vrabec.config.process import config_as_owner, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
@@ -81,6 +81,14 @@ def create_admin(username: str, url: str) -> None:
 
     base = (url or config.public_url).rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
     click.echo(f"{base}/sign-in/link/{make_sign_in_link(create_administrator(username))}")
+
+
+@vrabecd.command("config")
+def show_config() -> None:
+    """Write the settings file with every setting and its meaning, and what yours sets."""
+    from vrabec.config.every_setting import settings_file
+
+    click.echo(settings_file(read_config(config_path())), nl=False)
 
 
 @vrabecd.command()

@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from vrabec.config.every_setting import settings_file
 from vrabec.config.files import Config, read_config
 from vrabec.config.quickstart.libvirtd import CONFIG_DIR
 from vrabec.config.quickstart.made import Made
@@ -18,11 +19,6 @@ USER = "vrabec"
 SETTINGS = CONFIG_DIR / "vrabec.toml"
 DATA_DIR = Path("/var/lib/vrabec")
 RUN_DIR = Path("/run/vrabec")
-_SETTINGS_TEXT = """\
-# Vrabec's settings; all of them, with their defaults, are in docs/reference/settings.md.
-# After a change: sudo systemctl restart vrabec, or stop and run scripts/quickstart again.
-port = {port}
-"""
 
 
 def ensure_account(made: Made) -> None:
@@ -58,9 +54,9 @@ def ensure_settings(port: int | None) -> tuple[Config, bool]:
     """Write the settings file, or the asked-for port into the one there is; whether that changed it."""
     CONFIG_DIR.mkdir(exist_ok=True)
     before = SETTINGS.read_text() if SETTINGS.exists() else ""
-    text = before or _SETTINGS_TEXT.format(port=port or Config.port)
+    text = before or settings_file(Config())
     if port:
-        line = re.compile(r"^port\s*=.*$", re.MULTILINE)
+        line = re.compile(r"^#?port\s*=.*$", re.MULTILINE)
         text = line.sub(f"port = {port}", text) if line.search(text) else f"port = {port}\n{text}"
     if text != before:
         SETTINGS.write_text(text)
