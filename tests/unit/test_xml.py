@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from vrabec.hypervisor import xml
-from vrabec.hypervisor.spec import DiskFacts, VmSpec
+from vrabec.hypervisor.spec import USER_NETWORK, DiskFacts, VmSpec
 from vrabec.lib.errors import HostError, Invalid
 
 DATA = Path(__file__).parents[1] / "data"
@@ -27,6 +27,7 @@ SPECS = {
         controller="6f0c2f43-6f53-4d6e-9a35-64b7ce0fbd11",
     ),
     "domain-uefi": replace(TINY, firmware="uefi"),
+    "domain-user": replace(TINY, network=USER_NETWORK),
 }  # fmt: skip
 TEXT_FIELDS = ("name", "title", "disk_path", "seed_path", "network", "mac", "project", "controller")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import libvirt
 from lxml import etree
 
 from vrabec.hypervisor import xml
 from vrabec.hypervisor.connection import HostConnection
-from vrabec.hypervisor.spec import HostFacts
+from vrabec.hypervisor.spec import USER_NETWORK, HostFacts
 
 
 def host_facts(host: HostConnection) -> HostFacts:
@@ -28,7 +29,7 @@ def host_facts(host: HostConnection) -> HostFacts:
             hypervisor=raw.getType(),
             hypervisor_version=version_text(raw.getVersion()),
             domain_types=domain_types(capabilities, arch),
-            networks=_networks(raw.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)),
+            networks=_networks(raw),
         )
 
 
@@ -41,8 +42,10 @@ def _memory_mib(raw: Any) -> int:
     return int(total_kib) // 1024
 
 
-def _networks(found: list[libvirt.virNetwork]) -> tuple[str, ...]:
-    return tuple(sorted(network.name() for network in found))
+def _networks(raw: Any) -> tuple[str, ...]:
+    found = raw.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
+    own = (USER_NETWORK,) if urlsplit(raw.getURI()).path == "/session" else ()
+    return (*sorted(network.name() for network in found), *own)
 
 
 def domain_types(capabilities: etree._Element, arch: str) -> tuple[str, ...]:

@@ -32,6 +32,10 @@ class VmSpec:
     firmware: str = "bios"
 
 
+USER_NETWORK = "user/nat"
+"""QEMU's own NAT: all that an ordinary user's libvirt has. No network of libvirt's has a slash in it."""
+
+
 class DomainState(StrEnum):
     """What a machine does. A crashed one does not run: QEMU died, or the guest panicked."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from vrabec.hypervisor.spec import DiskFacts, DomainDefinition, VmSpec
+from vrabec.hypervisor.spec import USER_NETWORK, DiskFacts, DomainDefinition, VmSpec
 from vrabec.lib.errors import HostError, Invalid
 
 NAMESPACE = "https://vrabec.dev/xmlns/vm/1"
@@ -125,13 +125,7 @@ def _devices(spec: VmSpec) -> Iterator[etree._Element]:
         yield _seed(spec.seed_path)
     # A USB controller's devices are polled, which wakes an idle guest's QEMU all the time; none is needed.
     yield element("controller", type="usb", model="none")
-    yield element(
-        "interface",
-        element("mac", address=spec.mac),
-        element("source", network=spec.network),
-        element("model", type="virtio"),
-        type="network",
-    )
+    yield _interface(spec)
     yield element("serial", element("target", type="isa-serial", port="0"), type="pty")
     yield element("console", element("target", type="serial", port="0"), type="pty")
     if spec.has_agent:
@@ -142,6 +136,13 @@ def _devices(spec: VmSpec) -> Iterator[etree._Element]:
     yield element("memballoon", element("stats", period=str(BALLOON_PERIOD_S)), model="virtio")
     yield element("rng", element("backend", "/dev/urandom", model="random"), model="virtio")
     yield element("panic", model="isa")  # a guest's panic becomes libvirt's "crashed"
+
+
+def _interface(spec: VmSpec) -> etree._Element:
+    parts = [element("mac", address=spec.mac), element("model", type="virtio")]
+    if spec.network == USER_NETWORK:
+        return element("interface", *parts, type="user")
+    return element("interface", parts[0], element("source", network=spec.network), parts[1], type="network")
 
 
 def _disk(path: str) -> etree._Element:
@@ -197,12 +198,21 @@ def read_domain(xml: str) -> DomainDefinition:
         memory_mib=_memory_mib(root),
         disks=tuple(_read_disk(disk) for disk in root.iterfind("devices/disk")),
         macs=_attributes(root, "devices/interface/mac", "address"),
-        networks=_attributes(root, "devices/interface/source", "network"),
+        networks=tuple(_networks(root)),
         has_agent_channel=channel is not None,
         agent_connected=channel is not None and channel.get("state") == "connected",
         vrabec_id=_number(mark.get("id")) if mark is not None else None,
         controller=mark.get("controller", "") if mark is not None else "",
     )
+
+
+def _networks(root: etree._Element) -> Iterator[str]:
+    for interface in root.iterfind("devices/interface"):
+        source = interface.find("source")
+        if interface.get("type") == "user":
+            yield USER_NETWORK
+        elif source is not None and (name := source.get("network")):
+            yield name
 
 
 def _cpus(root: etree._Element) -> int:
