@@ -95,7 +95,7 @@ def test_what_is_set_stands_in_the_commented_file(tmp_path: Path) -> None:
     assert read_config(written(tmp_path, settings_file(config))) == config
 
 
-@pytest.mark.parametrize("name", ["settings", "errors", "jobs"])
+@pytest.mark.parametrize("name", ["settings", "errors"])
 def test_pages_of_the_reference_are_up_to_date(name: str) -> None:
     command = [sys.executable, "-m", "vrabec.config.reference_pages", name]
     environment = os.environ | {"VRABEC_CONFIG": "/dev/null"}
