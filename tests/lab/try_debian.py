@@ -137,10 +137,13 @@ def _boot(site: Site, suite: str, firmware: str) -> None:
         site.vrabec(f"vm create {name} {words} --timeout {_BOOT_SECONDS}", _BOOT_SECONDS)
     address = json.loads(site.vrabec(f"vm show {name} -o json"))["address"]
     assert address, f"{name} has an address"
+    enter = f"{_SSH} debian@{address}"
     with _timed("ssh with the given key"):
-        for question, command in _QUESTIONS.items():
-            told = site.machine.run(*_SSH.split(), f"debian@{address}", command, timeout_s=300, check=False)
-            print(f"  {question}: {told.strip()}")
+        answers = f"{enter} true && echo yes"
+        _until(lambda: "yes" in site.machine.shell(answers, check=False), "ssh answers", 120)
+    for question, command in _QUESTIONS.items():
+        told = site.machine.run(*enter.split(), command, timeout_s=300, check=False)
+        print(f"  {question}: {told.strip()}")
     with _timed("shut down and delete"):
         site.vrabec(f"vm shutdown {name} --wait", 300)
         site.vrabec(f"vm delete {name} --yes --wait", 300)
