@@ -114,15 +114,19 @@ class Client:
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/clone", {"name": name, **wish}))
 
     def start_vm(self, vm_id: int) -> schemas.VmJob:
-        """Start a machine that is off. Raises WrongState, NoCapacity, Conflict, Forbidden."""
+        """Start a machine that is off or hibernated. Raises WrongState, NoCapacity, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/start"))
 
-    def shutdown_vm(self, vm_id: int) -> schemas.VmJob:
-        """Ask the guest to shut down. Raises WrongState, Conflict, Forbidden."""
-        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/shutdown"))
+    def shutdown_vm(self, vm_id: int, *, deadline: int = 90, then_power_off: bool = False) -> schemas.VmJob:
+        """Ask the guest to shut down; the job fails, or powers off, after `deadline` seconds.
+
+        Raises Invalid, WrongState, Conflict, Forbidden.
+        """
+        given = {"deadline_seconds": deadline, "then_power_off": then_power_off}
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/shutdown", given))
 
     def power_off_vm(self, vm_id: int) -> schemas.VmJob:
-        """Pull the plug; unwritten data is lost. Raises WrongState, Conflict, Forbidden."""
+        """Pull the plug; unwritten data, or saved memory, is lost. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/power-off"))
 
     def reboot_vm(self, vm_id: int) -> schemas.VmJob:
@@ -136,6 +140,10 @@ class Client:
     def pause_vm(self, vm_id: int) -> schemas.VmJob:
         """Stop the CPUs of a machine; it keeps its memory. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/pause"))
+
+    def hibernate_vm(self, vm_id: int) -> schemas.VmJob:
+        """Save a machine's memory and switch it off; a start goes on there. Raises WrongState, Conflict."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/hibernate"))
 
     def resume_vm(self, vm_id: int) -> schemas.VmJob:
         """Let a paused machine go on. Raises WrongState, Conflict, Forbidden."""
@@ -330,7 +338,7 @@ def _way_to_name(vm: schemas.Vm, found: list[schemas.Vm]) -> str:
 
 
 def _refuse_stopped(vm: schemas.Vm) -> None:
-    is_off = vm["state"] == "off" and vm["wished"] != "on"
+    is_off = vm["state"] in ("off", "hibernated") and vm["wished"] != "on"
     if vm["job"] is None and (is_off or vm["state"] == "crashed"):
         raise WrongState(f"{vm['name']} will not become ready: it is {vm['label'].lower()}.", field="state")
 

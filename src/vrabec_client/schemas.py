@@ -126,6 +126,7 @@ class Vm(TypedDict):
     description: str
     tags: list[str]
     managed: bool
+    starts_with_host: bool
     job: int | None
     since: str
     created_at: str

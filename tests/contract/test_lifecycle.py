@@ -180,6 +180,37 @@ def test_a_machine_forgotten_while_it_runs_is_gone_once_off(host: HostConnection
     assert lifecycle.facts(host, machine.uuid) is None
 
 
+def test_a_hibernated_machine_wakes_where_it_was(host: HostConnection, machine: VmSpec) -> None:
+    lifecycle.start(host, machine.uuid)
+    lifecycle.hibernate(host, machine.uuid)
+    lifecycle.hibernate(host, machine.uuid)
+    assert seen(host, machine).state is DomainState.HIBERNATED
+    assert seen(host, machine) in list(lifecycle.all_facts(host))
+    lifecycle.start(host, machine.uuid)
+    assert seen(host, machine).state is DomainState.RUNNING
+
+
+def test_saved_memory_is_dropped_twice(host: HostConnection, machine: VmSpec) -> None:
+    lifecycle.start(host, machine.uuid)
+    lifecycle.hibernate(host, machine.uuid)
+    lifecycle.drop_saved_memory(host, machine.uuid)
+    lifecycle.drop_saved_memory(host, machine.uuid)
+    assert seen(host, machine).state is DomainState.OFF
+
+
+def test_a_machine_that_is_off_cannot_hibernate(host: HostConnection, machine: VmSpec) -> None:
+    with pytest.raises(WrongState):
+        lifecycle.hibernate(host, machine.uuid)
+    lifecycle.drop_saved_memory(host, str(uuid4()))
+
+
+def test_a_defined_machine_is_not_started_by_libvirt_itself(host: HostConnection, machine: VmSpec) -> None:
+    lifecycle.set_autostart(host, machine.uuid, on=True)
+    assert seen(host, machine).autostart
+    lifecycle.define(host, xml.domain_xml(machine))
+    assert not seen(host, machine).autostart
+
+
 def test_nvram_and_saved_memory_go_with_the_definition(host: HostConnection, machine: VmSpec) -> None:
     lifecycle.start(host, machine.uuid)
     with host.calling() as raw:

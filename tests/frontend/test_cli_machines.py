@@ -98,6 +98,37 @@ def test_a_verb_without_wait_names_its_job(vrabec: Vrabec) -> None:
     assert said.out == f"Job {Job.objects.get().pk}: Start web, queued.\n"
 
 
+@pytest.mark.parametrize(
+    ("verb", "seen"),
+    [
+        ("reboot", Seen.RUNNING),
+        ("reset", Seen.RUNNING),
+        ("pause", Seen.RUNNING),
+        ("hibernate", Seen.RUNNING),
+        ("resume", Seen.PAUSED),
+    ],
+)
+def test_a_verb_is_a_command(site: Site, vrabec: Vrabec, verb: str, seen: Seen) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=seen)
+    assert vrabec("vm", verb, "web").status == 0
+    assert Job.objects.get().kind == f"vm.{verb}"
+
+
+def test_a_shutdown_takes_a_deadline(site: Site, vrabec: Vrabec) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    assert vrabec("vm", "shutdown", "web", "--deadline", "9", "--then-power-off").status == 0
+    assert Job.objects.get().args == {"deadline_seconds": 9, "then_power_off": True}
+
+
+def test_saved_memory_is_not_dropped_unasked(site: Site, vrabec: Vrabec) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.HIBERNATED)
+    said = vrabec("vm", "power-off", "web")
+    assert (said.status, "saved memory would be lost" in said.err) == (2, True)
+    assert not Job.objects.exists()
+    assert vrabec("vm", "power-off", "web", "--yes").status == 0
+    assert Job.objects.get().kind == "vm.power_off"
+
+
 def test_a_machine_that_has_a_job_is_a_conflict_that_names_it(vrabec: Vrabec) -> None:
     vrabec("vm", "start", "web")
     said = vrabec("vm", "start", "web", "-o", "json")

@@ -12,7 +12,7 @@ from vrabec.frontends.rest.api import api
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.templates import Template
-from vrabec.models.vms import Vm
+from vrabec.models.vms import Seen, Vm
 
 
 def call(site: Site, method: str, path: str, body: object = None, who: str = "owner") -> Any:
@@ -41,6 +41,28 @@ def test_a_wrong_state_is_one_sentence(site: Site) -> None:
     answer = call(site, "POST", f"/vms/{site.vm.pk}/shutdown")
     assert answer.status_code == 409
     assert answer.json()["error"] == {"code": "wrong_state", "message": "web is off."}
+
+
+@pytest.mark.parametrize(
+    ("body", "args"),
+    [
+        (None, {"deadline_seconds": 90, "then_power_off": False}),
+        ({}, {"deadline_seconds": 90, "then_power_off": False}),
+        ({"deadline_seconds": 5, "then_power_off": True}, {"deadline_seconds": 5, "then_power_off": True}),
+    ],
+)
+def test_a_shutdown_takes_a_deadline_or_nothing(site: Site, body: object, args: object) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    assert call(site, "POST", f"/vms/{site.vm.pk}/shutdown", body).status_code == 202
+    assert Job.objects.get().args == args
+
+
+def test_a_wrong_deadline_names_its_field(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    for seconds in (0, 4000, "soon"):
+        answer = call(site, "POST", f"/vms/{site.vm.pk}/shutdown", {"deadline_seconds": seconds})
+        assert answer.status_code == 422
+        assert answer.json()["error"]["errors"][0]["field"] == "deadline_seconds"
 
 
 def test_every_broken_field_is_named(site: Site) -> None:

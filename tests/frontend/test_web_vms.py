@@ -121,9 +121,14 @@ def test_somebody_without_a_project_is_told_what_to_wait_for(site: Site) -> None
 @pytest.mark.parametrize(
     ("seen", "shown", "absent"),
     [
-        (Seen.OFF, {"Start", "Delete …"}, {"Shut down", "Power off"}),
-        (Seen.RUNNING, {"Shut down", "Power off", "Delete …"}, {">Start<"}),
-        (Seen.PAUSED, {"Power off"}, {">Start<", "Shut down"}),
+        (Seen.OFF, {"Start", "Delete …"}, {"Shut down", "Power off", "Restart", "Wake"}),
+        (
+            Seen.RUNNING,
+            {"Shut down<", "Restart", "Pause", "Hibernate", "Hard reset", "Power off<", "Delete …"},
+            {">Start<", "Resume"},
+        ),
+        (Seen.PAUSED, {"Resume", "Power off<"}, {">Start<", "Shut down", "Restart", "Pause"}),
+        (Seen.HIBERNATED, {"Wake", "Power off …"}, {"Shut down", "Resume", "Hibernate"}),
     ],
 )
 def test_only_what_the_state_allows_is_offered(
@@ -139,6 +144,58 @@ def test_who_may_only_look_is_offered_nothing(site: Site) -> None:
     page = text_of(browser(site.teammate), f"/machines/{site.vm.pk}/actions")
     assert "<button" not in page
     assert "<a" not in page
+
+
+VERBS = [
+    ("reboot", Seen.RUNNING),
+    ("reset", Seen.RUNNING),
+    ("pause", Seen.RUNNING),
+    ("hibernate", Seen.RUNNING),
+    ("resume", Seen.PAUSED),
+    ("power-off", Seen.HIBERNATED),
+]
+
+
+@pytest.mark.parametrize(("verb", "seen"), VERBS)
+def test_a_button_queues_its_verb(site: Site, verb: str, seen: Seen) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=seen)
+    assert browser(site.owner).post(f"/machines/{site.vm.pk}/{verb}", secure=True).status_code == 303
+    assert Job.objects.get().kind == f"vm.{verb.replace('-', '_')}"
+    assert "web" in text_of(browser(site.owner), f"/machines/{site.vm.pk}/activity")
+
+
+def test_powering_a_hibernated_machine_off_says_what_is_lost(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.HIBERNATED)
+    assert "saved memory" in text_of(browser(site.owner), f"/machines/{site.vm.pk}/power-off")
+    part = text_of(browser(site.owner, **HTMX), f"/machines/{site.vm.pk}/power-off")
+    assert "<html" not in part
+    assert not Job.objects.exists()
+
+
+def test_a_shutdown_that_powers_off_asks_for_its_seconds(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    client, path = browser(site.owner), f"/machines/{site.vm.pk}/shutdown"
+    assert 'value="90"' in text_of(client, path)
+    refused = client.post(path, {"deadline_seconds": "soon", "then_power_off": "on"}, secure=True)
+    assert refused.status_code == 422
+    assert 'value="soon"' in refused.content.decode()
+    assert "from 1 to 3600 seconds" in refused.content.decode()
+    sent = client.post(path, {"deadline_seconds": "20", "then_power_off": "on"}, secure=True)
+    assert (sent.status_code, sent["Location"]) == (303, f"/machines/{site.vm.pk}")
+    assert Job.objects.get().args == {"deadline_seconds": 20, "then_power_off": True}
+
+
+def test_a_plain_shutdown_gives_up_after_its_usual_time(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    browser(site.owner).post(f"/machines/{site.vm.pk}/shutdown", secure=True)
+    assert Job.objects.get().args == {"deadline_seconds": 90, "then_power_off": False}
+
+
+def test_the_page_says_whether_it_starts_with_its_host(site: Site) -> None:
+    path = f"/machines/{site.vm.pk}"
+    assert "<dt>Starts with host</dt><dd>No</dd>" in text_of(browser(site.owner), path)
+    Vm.objects.filter(pk=site.vm.pk).update(wished="on")
+    assert "<dt>Starts with host</dt><dd>Yes</dd>" in text_of(browser(site.owner), path)
 
 
 def test_a_verb_queues_a_job_and_comes_back_to_the_machine(site: Site) -> None:

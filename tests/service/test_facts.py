@@ -39,6 +39,7 @@ def domain(vm: Vm, state: DomainState = DomainState.RUNNING, **changes: object) 
         "vrabec_id": vm.pk,
         "controller": "",
         "xml_digest": "x",
+        "autostart": False,
     }
     return DomainFacts(**(values | changes))  # type: ignore[arg-type]
 
@@ -79,7 +80,13 @@ def test_a_machine_that_is_just_being_made_is_not_missed(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("detail", "wished"),
-    [("shutdown", Wished.OFF), ("destroyed", Wished.OFF), ("failed", Wished.ON), ("crashed", Wished.ON)],
+    [
+        ("shutdown", Wished.OFF),
+        ("destroyed", Wished.OFF),
+        ("saved", Wished.OFF),
+        ("failed", Wished.ON),
+        ("crashed", Wished.ON),
+    ],
 )
 def test_a_shutdown_from_inside_is_a_wish_and_a_crash_is_none(
     site: Site, detail: str, wished: Wished
@@ -110,6 +117,48 @@ def test_what_was_shut_down_while_nobody_looked_stays_off(site: Site) -> None:
     rows.keep_wish(found)
     assert not Job.objects.exists()
     assert Vm.objects.get(pk=site.vm.pk).wished == Wished.OFF
+
+
+def test_a_machine_saved_while_nobody_looked_is_not_woken(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(wished=Wished.ON)
+    rows = Rows(site.host.pk)
+    found = domain(site.vm, DomainState.HIBERNATED)
+    rows.saw(found.uuid, found)
+    rows.keep_wish(found)
+    vm = Vm.objects.get(pk=site.vm.pk)
+    assert (vm.seen, vm.wished) == (Seen.HIBERNATED, Wished.OFF)
+    assert states.shown_vm(vm, None, site.host).key == "hibernated"
+    assert not Job.objects.exists()
+
+
+def test_a_guest_that_restarts_is_starting_again(site: Site) -> None:
+    before = clock.now() - timedelta(hours=1)
+    Vm.objects.filter(pk=site.vm.pk).update(
+        seen=Seen.RUNNING, is_ready=True, has_agent=True, state_since=before
+    )
+    rows = Rows(site.host.pk)
+    rows.saw(str(site.vm.uuid), domain(site.vm))
+    rows.restarted(str(site.vm.uuid))
+    assert states.shown_vm(Vm.objects.get(pk=site.vm.pk), None, site.host).label == "Starting"
+
+
+def test_autostart_is_forbidden_to_managed_machines_alone_and_once(site: Site) -> None:
+    foreign = Vm(name="old", domain_name="old", cpus=1, memory_mib=64)
+    rows = Rows(site.host.pk)
+    for vm in (foreign, site.vm, site.vm):
+        found = domain(vm, DomainState.OFF, autostart=True)
+        rows.saw(found.uuid, found)
+        rows.check_autostart(found)
+    assert [(job.kind, job.vm_id) for job in Job.objects.all()] == [("vm.autostart_off", site.vm.pk)]
+    assert states.starts_with_host(Vm.objects.get(name="old"))
+    assert not states.starts_with_host(Vm.objects.get(pk=site.vm.pk))
+
+
+def test_a_host_that_cannot_forbid_autostart_is_not_asked_again_and_again(site: Site) -> None:
+    job = vms.forbid_autostart(site.vm.pk)
+    assert job
+    Job.objects.filter(pk=job.pk).update(state="failed")
+    assert vms.forbid_autostart(site.vm.pk) is None
 
 
 def test_a_machine_of_a_silent_host_is_unknown(site: Site) -> None:

@@ -205,6 +205,15 @@ def test_a_found_machine_takes_what_is_not_for_managed_ones_alone(site: Site, ve
     assert Vm.objects.get(pk=site.vm.pk).wished == Wished.NONE
 
 
+@pytest.mark.parametrize("seconds", [0, -1, 3601])
+def test_a_deadline_beyond_its_limits_is_named(site: Site, seconds: int) -> None:
+    site.vm.seen = Seen.RUNNING
+    site.vm.save()
+    with pytest.raises(Invalid, match="from 1 to 3600 seconds") as caught:
+        vms.shutdown_vm(site.owner.actor, vm=site.vm, deadline_seconds=seconds)
+    assert caught.value.field == "deadline_seconds"
+
+
 @pytest.mark.parametrize("verb", ["reboot", "reset", "pause", "resume"])
 def test_what_does_not_end_in_on_or_off_leaves_the_wish(site: Site, verb: str) -> None:
     site.vm.seen, site.vm.wished = VERBS[verb].states[0], Wished.ON

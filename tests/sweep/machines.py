@@ -105,8 +105,8 @@ class FailsToCreate(Machines):
         return jobs_but("failed") + running_but(self.host, 0)
 
 
-class Deletes(Machines):
-    """A running machine is deleted: however often something dies, nothing of it stays."""
+class OneMachine(Machines):
+    """A machine runs on the host, as `vm.create` leaves it."""
 
     seen = "RUNNING"
 
@@ -145,6 +145,10 @@ class Deletes(Machines):
         from vrabec.workflows.vms import disk_name
 
         return f"{settings.VRABEC_IMAGES_DIR}/{disk_name(vm)}"
+
+
+class Deletes(OneMachine):
+    """A running machine is deleted: however often something dies, nothing of it stays."""
 
     def request(self, context: Any) -> None:
         """Ask for its end."""

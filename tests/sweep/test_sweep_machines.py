@@ -16,6 +16,7 @@ from tests.sweep.machines import (
     make_template,
 )
 from tests.sweep.sweep import sweep
+from tests.sweep.verbs import SWEPT, Verb
 
 __all__ = ["lab_host"]
 
@@ -33,3 +34,17 @@ def test_a_kill_leaves_no_machine_half_made(
     assert not report.missed
     assert not report.unswept
     assert len(report.cases) == 1 + len(scenario.victims) * len(report.points)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("kind", SWEPT)
+def test_a_kill_leaves_no_verb_half_done(
+    kind: type[Verb], lab_host: LabHost, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    report = sweep(kind(lab_host.uri, make_template(tmp_path / "template.qcow2")))
+    record_property("sweep", report.summary())
+    print(report.summary())
+    assert not report.bad, "\n".join(str(case) for case in report.bad[:5])
+    assert not report.missed
+    assert not report.unswept
+    assert len(report.cases) == 1 + len(kind.victims) * len(report.points)

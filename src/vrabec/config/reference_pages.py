@@ -47,6 +47,17 @@ What changes a host is a job: a plan of steps, each marked before it begins and 
 ([how a job survives](../explanation/jobs.md)). From the point of no return on there is only forward, and a
 cancel is refused.
 """
+_VERBS = """\
+# Verbs and states
+
+Made from the table that the controller itself reads (`services/verbs.py`). A test asks REST for every verb in
+every state and compares the answers with this page.
+
+A verb that is not allowed is answered with status 409, the code `wrong_state` and the sentence below.
+Besides, each is refused while the machine's host does not answer ("%(silent)s"),
+and while another job works on the machine.
+
+"""
 
 
 def settings_page() -> str:
@@ -92,11 +103,51 @@ def _limit(plan: Plan) -> str:
     return f" At most {plan.per_host} at once on one host." if plan.per_host else ""
 
 
+def verbs_page() -> str:
+    """docs/reference/verbs.md: every verb in every state."""
+    from vrabec.models.vms import Seen
+    from vrabec.services.verbs import NOT_OURS, SILENT, VERBS, refusal
+
+    name = {"name": "web-1"}
+    states = sorted(Seen, key=lambda seen: seen.value)
+    ours = ", ".join(f"`{verb}`" for verb, row in VERBS.items() if row.managed_only)
+    allowed = [
+        _row(
+            f"`{verb}`",
+            row.wish.label if row.wish else "",
+            *("yes" if seen in row.states else "no" for seen in states),
+        )
+        for verb, row in VERBS.items()
+    ]
+    said = [(verb, seen.label, refusal(verb, seen) % name) for verb in VERBS for seen in states]
+    return (
+        _VERBS % {"silent": SILENT % name}
+        + _row("verb", "wishes", *(seen.label for seen in states))
+        + _row(*["---"] * (len(states) + 2))
+        + "".join(allowed)
+        + "\nA machine that was found on its host, not made by Vrabec, takes all verbs but these:\n"
+        + f'{ours}. What is said then: "{NOT_OURS % name}"\n'
+        + "\n## What is said where a verb is not allowed\n\n"
+        + _row("verb", "state", "answer")
+        + _row("---", "---", "---")
+        + "".join(_row(f"`{verb}`", state, answer) for verb, state, answer in said if answer)
+    )
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings": settings_page, "errors": errors_page, "jobs": jobs_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "settings": settings_page,
+    "errors": errors_page,
+    "jobs": jobs_page,
+    "verbs": verbs_page,
+}
 
 if __name__ == "__main__":
     set_up_django()

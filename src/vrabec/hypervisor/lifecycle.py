@@ -48,12 +48,15 @@ _UNDEFINE_FLAGS = (
 
 
 def define(host: HostConnection, xml: str) -> None:
-    """Define a machine; one with the same name and UUID is replaced by this definition.
+    """Define a machine; one with the same name and UUID is replaced. libvirt does not start it by itself.
 
     Raises Conflict when name or UUID is another machine's.
     """
     with host.calling() as raw:
-        raw.defineXML(xml)
+        domain = raw.defineXML(xml)
+        # A replaced definition keeps the flag.
+        if domain.autostart():
+            domain.setAutostart(0)
 
 
 def start(host: HostConnection, uuid: str) -> None:
@@ -109,6 +112,43 @@ def pause(host: HostConnection, uuid: str) -> None:
 def _require_active(domain: Any) -> None:
     if not domain.isActive():  # the test driver calls it an internal error
         raise WrongState("The machine is off: start it first.")
+
+
+def hibernate(host: HostConnection, uuid: str) -> None:
+    """Save a machine's memory on the host and switch it off: a start goes on from there.
+
+    Done already is success. Takes as long as writing its memory. When it fails the machine runs on. Raises
+    NotFound, NoCapacity, WrongState when it is off.
+    """
+    with host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        if not domain.isActive() and _has_saved_memory(domain):
+            return
+        _require_active(domain)
+        domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+
+def drop_saved_memory(host: HostConnection, uuid: str) -> None:
+    """Remove what hibernating saved: the next start boots. None, or no machine, is success."""
+    with suppress(NotFound), host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        if _has_saved_memory(domain):
+            domain.managedSaveRemove(0)
+
+
+def _has_saved_memory(domain: Any) -> bool:
+    try:
+        return bool(domain.hasManagedSaveImage(0))
+    except libvirt.libvirtError as error:
+        if has_code(error, libvirt.VIR_ERR_NO_SUPPORT):  # LXC
+            return False
+        raise
+
+
+def set_autostart(host: HostConnection, uuid: str, *, on: bool) -> None:
+    """Let libvirt itself start the machine with its host, or not. Raises NotFound, WrongState."""
+    with host.calling() as raw:
+        raw.lookupByUUIDString(uuid).setAutostart(int(on))
 
 
 def reset(host: HostConnection, uuid: str) -> None:
@@ -228,12 +268,13 @@ def _facts(domain: Any, *, is_persistent: bool) -> DomainFacts:
     defined = domain_xml.read_domain(inactive)
     read = defined if is_off else domain_xml.read_domain(domain.XMLDesc(0))
     return DomainFacts(
-        state=domain_state(state, reason),
+        state=DomainState.HIBERNATED if is_off and _has_saved_memory(domain) else domain_state(state, reason),
         off_reason=off_reason(state, reason),
         is_persistent=is_persistent,
         defined_cpus=defined.cpus,
         defined_memory_mib=defined.memory_mib,
         xml_digest=domain_xml.digest(inactive),
+        autostart=is_persistent and bool(domain.autostart()),
         **vars(read),
     )
 

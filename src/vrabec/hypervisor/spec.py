@@ -37,11 +37,15 @@ USER_NETWORK = "user/nat"
 
 
 class DomainState(StrEnum):
-    """What a machine does. A crashed one does not run: QEMU died, or the guest panicked."""
+    """What a machine does. A crashed one does not run: QEMU died, or the guest panicked.
+
+    A hibernated one is off, with its memory saved by libvirt ("managed save"): a start goes on from there.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"
     OFF = "off"
+    HIBERNATED = "hibernated"
     CRASHED = "crashed"
 
 
@@ -92,7 +96,8 @@ class DomainDefinition:
 class DomainFacts:
     """A machine as its host has it. `xml_digest` is over the inactive definition: a start does not change it.
 
-    `off_reason` is None while it runs. `defined_...` is what the next start gives it.
+    `off_reason` is None while it runs. `defined_...` is what the next start gives it. `autostart`: libvirt
+    itself starts it with the host.
     """
 
     uuid: str
@@ -114,6 +119,7 @@ class DomainFacts:
     vrabec_id: int | None
     controller: str
     xml_digest: str
+    autostart: bool
 
 
 @dataclass(frozen=True)

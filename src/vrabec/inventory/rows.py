@@ -15,8 +15,11 @@ _SEEN = {
     DomainState.RUNNING: Seen.RUNNING,
     DomainState.PAUSED: Seen.PAUSED,
     DomainState.OFF: Seen.OFF,
+    DomainState.HIBERNATED: Seen.HIBERNATED,
     DomainState.CRASHED: Seen.CRASHED,
 }
+_NOT_RUNNING = (DomainState.OFF, DomainState.HIBERNATED)
+_ON_PURPOSE = (OffReason.SHUTDOWN, OffReason.DESTROYED)
 
 
 class Rows:
@@ -41,9 +44,14 @@ class Rows:
         return vm.pk
 
     def stopped(self, uuid: str, detail: str) -> None:
-        """A machine stopped: shut down from inside, or switched off on its host, means it should be off."""
-        if detail in ("shutdown", "destroyed") and uuid in self.ids:
+        """A machine stopped: from inside, or switched off or saved on its host, means it should be off."""
+        if detail in ("shutdown", "destroyed", "saved") and uuid in self.ids:
             facts.wish_off(self.ids[uuid])
+
+    def check_autostart(self, found: DomainFacts) -> None:
+        """Whether a managed machine starts with its host is our wish's alone, not libvirt's."""
+        if found.autostart and (vm_id := self.ids.get(found.uuid)):
+            vms.forbid_autostart(vm_id)
 
     def restarted(self, uuid: str) -> None:
         """A machine's guest began anew."""
@@ -60,9 +68,9 @@ class Rows:
     def keep_wish(self, found: DomainFacts) -> None:
         """After the host came back: start what should run and was not stopped on purpose."""
         vm_id = self.ids.get(found.uuid)
-        if found.state != DomainState.OFF or vm_id is None:
+        if found.state not in _NOT_RUNNING or vm_id is None:
             return
-        if found.off_reason in (OffReason.SHUTDOWN, OffReason.DESTROYED):
+        if found.state == DomainState.HIBERNATED or found.off_reason in _ON_PURPOSE:
             facts.wish_off(vm_id)
             return
         vm = Vm.objects.filter(pk=vm_id, wished=Wished.ON, is_managed=True).select_related("host").first()
@@ -80,6 +88,7 @@ class Rows:
             "mac": (found.macs or ("",))[0],
             "seen": _SEEN[found.state],
             "has_agent": found.has_agent_channel,
+            "autostart": found.autostart,
         }
         with contextlib.suppress(IntegrityError), transaction.atomic():
             self.ids[found.uuid] = facts.add_foreign(self._host_id, found.uuid, columns)
@@ -92,6 +101,7 @@ def _columns(vm: Vm, found: DomainFacts) -> dict[str, object]:
         "domain_name": found.name,
         "xml_digest": found.xml_digest,
         **facts.sizes((found.cpus, found.memory_mib), (found.defined_cpus, found.defined_memory_mib)),
+        "autostart": found.autostart,
     }
     if not vm.is_managed:
         columns["name"] = found.name

@@ -127,7 +127,7 @@ class HostWatch(Thread):
         except NotFound:
             found = None
         vm_id = self._rows.saw(event.uuid, found)
-        if event.what == "stopped" and found and found.state == DomainState.OFF:
+        if event.what == "stopped" and found and found.state in (DomainState.OFF, DomainState.HIBERNATED):
             # Still off: an event that waited until somebody started it again is no wish any more.
             self._rows.stopped(event.uuid, event.detail)
         if event.what == events.RESTARTED and found and found.state == DomainState.RUNNING:
@@ -142,6 +142,7 @@ class HostWatch(Thread):
             present.add(found.uuid)
             vm_id = self._rows.saw(found.uuid, found)
             self._guests.heed(found.uuid, vm_id, found.agent_connected)
+            self._rows.check_autostart(found)
             if came_back:
                 self._rows.keep_wish(found)
         self._rows.vanished(present)

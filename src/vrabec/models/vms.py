@@ -23,6 +23,7 @@ class Seen(models.IntegerChoices):
     PENDING = 30, "Pending"
     PAUSED = 40, "Paused"
     RUNNING = 50, "Running"
+    HIBERNATED = 55, "Hibernated"
     OFF = 60, "Off"
 
 
@@ -96,6 +97,7 @@ class Vm(models.Model):
     tag_line = models.CharField(max_length=700, blank=True)
     has_agent = models.BooleanField(default=False)
     is_ready = models.BooleanField(default=False)
+    autostart = models.BooleanField(default=False)
     xml_digest = models.CharField(max_length=64, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)

@@ -70,7 +70,7 @@ def sizes(runs: tuple[int, int], defined: tuple[int, int]) -> dict[str, Any]:
 
 
 def wish_off(vm_id: int) -> None:
-    """Somebody shut the machine down from inside or on its host: that is a wish. A job's own doing is not."""
+    """Somebody stopped the machine, from inside or on its host: that is a wish. A job's own doing is not."""
     if not Job.objects.active().filter(vm_id=vm_id).exists():
         Vm.objects.filter(pk=vm_id, wished=Wished.ON).update(wished=Wished.OFF)
 

@@ -45,6 +45,7 @@ ACTIONS: dict[str, Level] = {
     "vm.reset": Level.OWNER,
     "vm.pause": Level.OWNER,
     "vm.resume": Level.OWNER,
+    "vm.hibernate": Level.OWNER,
     "vm.delete": Level.OWNER,
     "vm.console": Level.OWNER,
     "job.list": Level.SIGNED_IN,

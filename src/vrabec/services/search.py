@@ -35,6 +35,7 @@ STATES = {
     "changing": Q(pk__in=Job.objects.filter(state__in=ACTIVE, vm__isnull=False).values("vm")),
     "paused": Q(seen=Seen.PAUSED) & ~_UNREACHABLE,
     "running": Q(seen=Seen.RUNNING) & ~_UNREACHABLE,
+    "hibernated": Q(seen=Seen.HIBERNATED) & ~_UNREACHABLE,
     "off": Q(seen=Seen.OFF) & ~_UNREACHABLE,
 }
 _MARKS = {"ready": Q(is_ready=True), "managed": Q(is_managed=True), "found": Q(is_managed=False)}

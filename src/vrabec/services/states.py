@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from vrabec.lib.clock import now
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.vms import Seen, Vm
+from vrabec.models.vms import Seen, Vm, Wished
 
 BOOT_PATIENCE = timedelta(minutes=5)
 """A guest that should have an agent is "starting" until it answers, or this long."""
@@ -19,6 +19,7 @@ _KEYS = {
     Seen.PENDING: "changing",
     Seen.PAUSED: "paused",
     Seen.RUNNING: "running",
+    Seen.HIBERNATED: "hibernated",
     Seen.OFF: "off",
 }
 _CHANGING = {
@@ -31,6 +32,7 @@ _CHANGING = {
     "vm.power_off": "Powering off",
     "vm.reboot": "Restarting",
     "vm.reset": "Resetting",
+    "vm.hibernate": "Hibernating",
     "vm.pause": "Pausing",
     "vm.resume": "Resuming",
     "vm.delete": "Deleting",
@@ -45,6 +47,8 @@ TITLES = {
     "vm.power_off": "Power off %(name)s",
     "vm.reboot": "Restart %(name)s",
     "vm.reset": "Reset %(name)s",
+    "vm.hibernate": "Hibernate %(name)s",
+    "vm.autostart_off": "Keep the host from starting %(name)s by itself",
     "vm.pause": "Pause %(name)s",
     "vm.resume": "Resume %(name)s",
     "vm.delete": "Delete %(name)s",
@@ -73,6 +77,11 @@ def shown_vm(vm: Vm, job: Job | None, host: Host | None) -> Shown:
     if is_booting(vm):
         return Shown("changing", "Starting", None, vm.state_since)
     return Shown(_KEYS[Seen(vm.seen)], Seen(vm.seen).label, None, vm.state_since)
+
+
+def starts_with_host(vm: Vm) -> bool:
+    """Whether it runs again once its host does: ours as wished, others as libvirt was told on their host."""
+    return vm.wished == Wished.ON if vm.is_managed else vm.autostart
 
 
 def is_booting(vm: Vm) -> bool:

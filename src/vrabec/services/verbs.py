@@ -28,18 +28,21 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
-    "start": Verb((Seen.OFF, Seen.CRASHED), Wished.ON),
+    "start": Verb((Seen.OFF, Seen.HIBERNATED, Seen.CRASHED), Wished.ON),
     "resume": Verb((Seen.PAUSED,)),
     "shutdown": Verb((Seen.RUNNING,), Wished.OFF),
     "reboot": Verb((Seen.RUNNING,)),
     "pause": Verb((Seen.RUNNING,)),
+    "hibernate": Verb((Seen.RUNNING,), Wished.OFF),
     "reset": Verb((Seen.RUNNING,)),
-    "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.CRASHED), Wished.OFF),
+    "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.HIBERNATED, Seen.CRASHED), Wished.OFF),
     "rename": Verb((Seen.OFF,), managed_only=True),
     "resize": Verb((Seen.OFF, Seen.RUNNING, Seen.PAUSED), managed_only=True),
     "clone": Verb((Seen.OFF,), managed_only=True),
     "delete": Verb(
-        (Seen.OFF, Seen.RUNNING, Seen.PAUSED, Seen.CRASHED, Seen.PENDING), Wished.OFF, managed_only=True
+        (Seen.OFF, Seen.RUNNING, Seen.PAUSED, Seen.HIBERNATED, Seen.CRASHED, Seen.PENDING),
+        Wished.OFF,
+        managed_only=True,
     ),
 }
 _REFUSALS = {
@@ -47,6 +50,7 @@ _REFUSALS = {
     Seen.UNKNOWN: "The state of %(name)s is unknown: its host does not answer.",
     Seen.RUNNING: "%(name)s runs already.",
     Seen.PAUSED: "%(name)s is paused: resume it first.",
+    Seen.HIBERNATED: "%(name)s is hibernated: start it first.",
     Seen.OFF: "%(name)s is off.",
     Seen.CRASHED: "%(name)s has crashed: start it again.",
 }
@@ -57,6 +61,10 @@ _SPECIAL_REFUSALS = {
     ("rename", Seen.PAUSED): "%(name)s is paused: switch it off first. A running machine keeps its name.",
     ("clone", Seen.RUNNING): "%(name)s runs: shut it down first. It is copied while it is off.",
     ("clone", Seen.PAUSED): "%(name)s is paused: switch it off first. It is copied while it is off.",
+    ("rename", Seen.HIBERNATED): "%(name)s is hibernated: start it and shut it down first.",
+    ("clone", Seen.HIBERNATED): "%(name)s is hibernated: start it and shut it down first.",
+    ("resize", Seen.HIBERNATED): "%(name)s is hibernated with the size it has: start it first.",
+    ("hibernate", Seen.HIBERNATED): "%(name)s is hibernated already.",
     ("power_off", Seen.OFF): "%(name)s is off already.",
     ("shutdown", Seen.CRASHED): "%(name)s has crashed and cannot shut down: power it off, or start it again.",
 }

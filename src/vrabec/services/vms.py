@@ -18,6 +18,7 @@ from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Seen, Vm, Wished, file_stem
 from vrabec.scheduler.place import Ask
+from vrabec.services.jobs import FAILED
 from vrabec.services.permissions import require
 from vrabec.services.placement import choose, require_room, take_lock
 from vrabec.services.projects import get_project
@@ -25,6 +26,9 @@ from vrabec.services.queue import queue_vm_job
 from vrabec.services.record import record
 from vrabec.services.verbs import queue_verb, require_verb
 from vrabec.services.wishes import FULL, VmWish, check_wish
+
+SHUTDOWN_SECONDS = 90
+MAX_SHUTDOWN_SECONDS = 3600
 
 
 def get_vm(actor: Actor, *, vm_id: int) -> Vm:
@@ -67,13 +71,25 @@ def start_vm(actor: Actor, *, vm: Vm) -> Job:
         return queue_verb(actor, "start", vm)
 
 
-def shutdown_vm(actor: Actor, *, vm: Vm) -> Job:
-    """Queue asking the guest to shut down. Raises WrongState, Conflict, Forbidden."""
-    return _do(actor, "shutdown", vm)
+def shutdown_vm(
+    actor: Actor, *, vm: Vm, deadline_seconds: int = SHUTDOWN_SECONDS, then_power_off: bool = False
+) -> Job:
+    """Queue asking the guest to shut down; after the deadline give up, or power off.
+
+    Raises Invalid for the deadline, WrongState, Conflict, Forbidden.
+    """
+    if not 1 <= deadline_seconds <= MAX_SHUTDOWN_SECONDS:
+        raise Invalid(
+            "Choose from %(least)s to %(most)s seconds.",
+            field="deadline_seconds",
+            least=1,
+            most=MAX_SHUTDOWN_SECONDS,
+        )
+    return _do(actor, "shutdown", vm, deadline_seconds=deadline_seconds, then_power_off=then_power_off)
 
 
 def power_off_vm(actor: Actor, *, vm: Vm) -> Job:
-    """Queue pulling the plug: unwritten data is lost. Raises WrongState, Conflict, Forbidden."""
+    """Queue pulling the plug: unwritten data or saved memory is lost. Raises as shutdown_vm."""
     return _do(actor, "power_off", vm)
 
 
@@ -95,6 +111,11 @@ def pause_vm(actor: Actor, *, vm: Vm) -> Job:
 def resume_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue letting a paused machine go on. Raises WrongState, Conflict, Forbidden."""
     return _do(actor, "resume", vm)
+
+
+def hibernate_vm(actor: Actor, *, vm: Vm) -> Job:
+    """Queue saving its memory on the host and switching it off. Raises WrongState, Conflict, Forbidden."""
+    return _do(actor, "hibernate", vm, was_wished=vm.wished)
 
 
 def delete_vm(actor: Actor, *, vm: Vm) -> Job:
@@ -210,4 +231,19 @@ def keep_wish(vm: Vm) -> Job | None:
         except (NoCapacity, Conflict):
             return None
         record(SYSTEM, "vm.keep", of=vm, job=job)
+    return job
+
+
+def forbid_autostart(vm_id: int) -> Job | None:
+    """Switch libvirt's own start of a managed machine off, once. None when there is nothing to do now."""
+    vm = Vm.objects.filter(pk=vm_id, is_managed=True).select_related("host", "project").first()
+    tried = Job.objects.filter(vm_id=vm_id, kind="vm.autostart_off", state__in=FAILED)
+    if vm is None or tried.exists():
+        return None
+    with transaction.atomic():
+        try:
+            job = queue_vm_job(SYSTEM, "vm.autostart_off", vm)
+        except Conflict:
+            return None
+        record(SYSTEM, "vm.autostart_off", of=vm, job=job)
     return job

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 from vrabec.hypervisor import events, lifecycle
 from vrabec.hypervisor.spec import DomainState
-from vrabec.jobs.plans import Plan, Step, fixed, register
+from vrabec.jobs.plans import Args, Plan, Step, fixed, register
 from vrabec.jobs.run import Run
-from vrabec.lib.errors import Unavailable, WrongState
+from vrabec.lib.errors import NoCapacity, Unavailable, WrongState
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.facts import write_vm
+from vrabec.services.vms import SHUTDOWN_SECONDS
 from vrabec.workflows.vms import host_of, start, stop, vm_of
 
-SHUTDOWN_PATIENCE_SECONDS = 90.0
 REBOOT_PATIENCE_SECONDS = 90.0
 
 
 def register_power() -> None:
     """Tell the engine the kinds of jobs that change whether and how a machine runs."""
     register("vm.start", Plan("Start", fixed(*START), per_host=8), START)
-    register("vm.shutdown", Plan("Shut down", fixed(*SHUTDOWN)), SHUTDOWN)
+    register("vm.shutdown", Plan("Shut down", _shutdown, no_return="vm.pull_the_plug"), SHUTDOWN)
     register("vm.power_off", Plan("Power off", fixed(*POWER_OFF)), POWER_OFF)
     register("vm.reboot", Plan("Restart", fixed(*REBOOT)), REBOOT)
     register("vm.reset", Plan("Reset", fixed(*RESET)), RESET)
     register("vm.pause", Plan("Pause", fixed(*PAUSE)), PAUSE)
     register("vm.resume", Plan("Resume", fixed(*RESUME)), RESUME)
+    register("vm.hibernate", Plan("Hibernate", fixed(*HIBERNATE), per_host=2), HIBERNATE)
+    register("vm.autostart_off", Plan("Forbid libvirt's own start", fixed(*AUTOSTART_OFF)), AUTOSTART_OFF)
 
 
 def _state(run: Run) -> DomainState | None:
@@ -38,8 +41,19 @@ def _state(run: Run) -> DomainState | None:
 # --- shut down
 
 
+def _shutdown(args: Args) -> tuple[str, ...]:
+    steps = ("vm.ask_to_shut_down", "vm.wait_until_off")
+    return (*steps, "vm.pull_the_plug") if args.get("then_power_off") else steps
+
+
+def _asked_at(run: Run) -> float:
+    """When this run asked (time.monotonic); one that goes on after a crash begins to wait anew."""
+    return run.resource("asked at", lambda: nullcontext(time.monotonic()))
+
+
 def _ask_to_shut_down(run: Run) -> None:
     vm = vm_of(run)
+    _asked_at(run)  # before: an agent that took it is waited for in the call, up to 60 s (libvirt 9.0)
     lifecycle.shutdown(host_of(run, vm), str(vm.uuid))
 
 
@@ -50,16 +64,31 @@ def _wish_back(run: Run) -> None:
 
 def _wait_until_off(run: Run) -> None:
     vm = vm_of(run)
-    deadline = time.monotonic() + SHUTDOWN_PATIENCE_SECONDS
+    seconds = int(run.args.get("deadline_seconds", SHUTDOWN_SECONDS))
     while _state(run) == DomainState.RUNNING:
-        if time.monotonic() > deadline:
-            raise Unavailable(
-                "%(name)s did not shut down in %(seconds)s s: its guest does not listen. Power it off.",
-                name=vm.name,
-                seconds=int(SHUTDOWN_PATIENCE_SECONDS),
-            )
+        if time.monotonic() > _asked_at(run) + seconds:
+            _did_not_listen(run, vm, seconds)
+            return
         run.check()
         run.wait(0.5)
+    write_vm(vm.pk, Seen.OFF)
+
+
+def _did_not_listen(run: Run, vm: Vm, seconds: int) -> None:
+    if not run.args.get("then_power_off"):
+        raise Unavailable(
+            "%(name)s did not shut down in %(seconds)s s: its guest does not listen. Power it off.",
+            name=vm.name,
+            seconds=seconds,
+        )
+    run.log("The guest did not shut down in %(seconds)s s: it is powered off.", seconds=seconds)
+
+
+def _power_off(run: Run) -> None:
+    """Switch it off at once; of a hibernated machine drop the memory."""
+    vm = vm_of(run)
+    stop(run)
+    lifecycle.drop_saved_memory(host_of(run, vm), str(vm.uuid))
     write_vm(vm.pk, Seen.OFF)
 
 
@@ -122,13 +151,53 @@ def _pause_again(run: Run) -> None:
         _pause(run)
 
 
+# --- hibernate
+
+
+def _hibernate(run: Run) -> None:
+    vm = vm_of(run)
+    try:
+        lifecycle.hibernate(host_of(run, vm), str(vm.uuid))
+    except NoCapacity as error:
+        raise NoCapacity(
+            "The host has too little space to save the %(mib)s MiB of memory of %(name)s: it runs on.",
+            mib=vm.memory_mib,
+            name=vm.name,
+            raw=error.raw,
+        ) from error
+    write_vm(vm.pk, Seen.HIBERNATED)
+
+
+def _run_on(run: Run) -> None:
+    """Undo a hibernation: the machine runs, whatever became of the call, and should."""
+    vm = vm_of(run)
+    Vm.objects.filter(pk=vm.pk, is_managed=True).update(wished=run.args.get("was_wished", Wished.ON))
+    state = _state(run)
+    if state == DomainState.HIBERNATED:
+        start(run)
+    elif state == DomainState.PAUSED:
+        _resume(run)
+
+
+# --- what libvirt would start by itself
+
+
+def _autostart_off(run: Run) -> None:
+    vm = vm_of(run)
+    lifecycle.set_autostart(host_of(run, vm), str(vm.uuid), on=False)
+    write_vm(vm.pk, autostart=False)
+
+
 START = {"vm.start": Step("Start it", start)}
 SHUTDOWN = {
     "vm.ask_to_shut_down": Step("Ask the guest to shut down", _ask_to_shut_down, _wish_back),
     "vm.wait_until_off": Step("Wait until it is off", _wait_until_off),
+    "vm.pull_the_plug": Step("Power off, if it is not off yet", stop),
 }
-POWER_OFF = {"vm.power_off": Step("Power off", stop)}
+POWER_OFF = {"vm.power_off": Step("Power off", _power_off)}
 REBOOT = {"vm.reboot": Step("Ask the guest to restart, and wait until it does", _reboot)}
 RESET = {"vm.reset": Step("Reset it", _reset)}
 PAUSE = {"vm.pause": Step("Pause it", _pause, _resume_again)}
 RESUME = {"vm.resume": Step("Let it go on", _resume, _pause_again)}
+HIBERNATE = {"vm.hibernate": Step("Save its memory and switch it off", _hibernate, _run_on)}
+AUTOSTART_OFF = {"vm.autostart_off": Step("Switch libvirt's own start off", _autostart_off)}

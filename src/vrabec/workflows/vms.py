@@ -173,7 +173,7 @@ def stop(run: Run) -> None:
     """Switch the machine off at once."""
     vm = vm_of(run)
     lifecycle.destroy(host_of(run, vm), str(vm.uuid))
-    if vm.seen != Seen.PENDING:
+    if vm.seen not in (Seen.PENDING, Seen.HIBERNATED):
         write_vm(vm.pk, Seen.OFF)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -28,22 +29,36 @@ def start(app: App, name: str, wait: bool, timeout: float | None) -> None:
 
 @vm.command()
 @vm_argument
+@click.option("--deadline", type=click.IntRange(1), default=90, show_default=True, metavar="SECONDS",
+              help="How long the guest may take.")  # fmt: skip
+@click.option("--then-power-off", is_flag=True, help="Pull the plug after the deadline.")
 @wait_option
 @timeout_option
 @pass_app
-def shutdown(app: App, name: str, wait: bool, timeout: float | None) -> None:
+def shutdown(app: App, /, name: str, wait: bool, timeout: float | None, **given: Any) -> None:
     """Ask the guest to shut down."""
-    after(app, app.client.shutdown_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
+    after(app, app.client.shutdown_vm(app.client.find_vm(name)["id"], **given), wait=wait, timeout=timeout)
 
 
 @vm.command("power-off")
 @vm_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option
 @timeout_option
 @pass_app
-def power_off(app: App, name: str, wait: bool, timeout: float | None) -> None:
-    """Pull the plug; what the guest has not written is lost."""
-    after(app, app.client.power_off_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
+def power_off(app: App, name: str, yes: bool, wait: bool, timeout: float | None) -> None:
+    """Pull the plug; what the guest has not written, or what hibernating saved, is lost."""
+    found = app.client.find_vm(name)
+    if found["state"] == "hibernated" and not yes:
+        _confirm_loss(found)
+    after(app, app.client.power_off_vm(found["id"]), wait=wait, timeout=timeout)
+
+
+def _confirm_loss(found: schemas.Vm) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("The saved memory would be lost: give --yes where nobody can be asked.")
+    asked = f"{found['name']} is hibernated: what was open in it is lost. Go on?"
+    click.confirm(plain(asked), abort=True, err=True)
 
 
 @vm.command()
@@ -74,6 +89,16 @@ def reset(app: App, name: str, wait: bool, timeout: float | None) -> None:
 def pause(app: App, name: str, wait: bool, timeout: float | None) -> None:
     """Stop the CPUs; the machine keeps its memory."""
     after(app, app.client.pause_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
+
+
+@vm.command()
+@vm_argument
+@wait_option
+@timeout_option
+@pass_app
+def hibernate(app: App, name: str, wait: bool, timeout: float | None) -> None:
+    """Save the memory on the host and switch off; start goes on from there."""
+    after(app, app.client.hibernate_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
 
 
 @vm.command()

@@ -15,7 +15,7 @@ from vrabec_client.cli.progress import READY_SECONDS, after, follow_vm, timeout_
 from vrabec_client.cli.words import one_line, page_options, pages
 
 _MOST_KEY_BYTES = _MOST_TEXT_BYTES = 64 * 1024
-STATES = ["crashed", "unknown", "changing", "paused", "running", "off"]
+STATES = ["crashed", "unknown", "changing", "paused", "running", "hibernated", "off"]
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda vm: vm["id"]),
     ("NAME", lambda vm: vm["name"]),
@@ -85,6 +85,7 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Template", vm["template"]),
         ("Host", vm["host"]),
         ("Managed", "" if vm["managed"] else "no: found on its host"),
+        ("Starts with host", "yes" if vm["starts_with_host"] else "no"),
         ("Made", when(vm["created_at"])),
     ]
 

@@ -18,6 +18,7 @@ from vrabec.services import vms
 from vrabec.services.cells import active_jobs, vm_cell
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.permissions import may
+from vrabec.services.states import starts_with_host
 from vrabec.services.vm_edit import VmWords, describe_vm
 from vrabec.services.wishes import VmWish
 
@@ -57,6 +58,13 @@ class VmWordsIn(Schema):
     untag: Tags = []
 
 
+class ShutdownIn(Schema):
+    """How long the guest may take, and whether its plug is pulled after that."""
+
+    deadline_seconds: Annotated[int, Field(ge=-(2**31), lt=2**31)] = vms.SHUTDOWN_SECONDS
+    then_power_off: bool = False
+
+
 class VmOut(Schema):
     """A machine as last seen. `host` is given to administrators only.
 
@@ -87,6 +95,7 @@ class VmOut(Schema):
     description: str
     tags: list[str]
     managed: bool
+    starts_with_host: bool
     job: int | None
     since: datetime
     created_at: datetime
@@ -120,6 +129,7 @@ class VmOut(Schema):
             description=vm.description,
             tags=vm.tags,
             managed=vm.is_managed,
+            starts_with_host=starts_with_host(vm),
             job=job.pk if job else None,
             since=cell["since"],
             created_at=vm.created_at,
@@ -204,23 +214,24 @@ def describe(request: HttpRequest, vm_id: int, words: VmWordsIn) -> VmOut:
 @router.post("/vms/{vm_id}/start", response=answers({202: VmJob}), operation_id="start_vm")
 @action("vm.start")
 def start(request: HttpRequest, vm_id: int) -> Status[VmJob]:
-    """Start a machine that is off."""
+    """Start a machine that is off; a hibernated one wakes where it was."""
     who = actor(request)
     return _queued(vms.start_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
 
 
 @router.post("/vms/{vm_id}/shutdown", response=answers({202: VmJob}), operation_id="shutdown_vm")
 @action("vm.shutdown")
-def shutdown(request: HttpRequest, vm_id: int) -> Status[VmJob]:
-    """Ask the guest to shut down."""
+def shutdown(request: HttpRequest, vm_id: int, wish: ShutdownIn | None = None) -> Status[VmJob]:
+    """Ask the guest to shut down; after the deadline the job fails or, if so asked, pulls the plug."""
     who = actor(request)
-    return _queued(vms.shutdown_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+    given = (wish or ShutdownIn()).dict()
+    return _queued(vms.shutdown_vm(who, vm=vms.get_vm(who, vm_id=vm_id), **given))
 
 
 @router.post("/vms/{vm_id}/power-off", response=answers({202: VmJob}), operation_id="power_off_vm")
 @action("vm.power_off")
 def power_off(request: HttpRequest, vm_id: int) -> Status[VmJob]:
-    """Pull the plug; what the guest has not written is lost."""
+    """Pull the plug; what the guest has not written is lost. Of a hibernated machine its saved memory is."""
     who = actor(request)
     return _queued(vms.power_off_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
 
@@ -247,6 +258,14 @@ def pause(request: HttpRequest, vm_id: int) -> Status[VmJob]:
     """Stop the CPUs of a machine; it keeps its memory."""
     who = actor(request)
     return _queued(vms.pause_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/hibernate", response=answers({202: VmJob}), operation_id="hibernate_vm")
+@action("vm.hibernate")
+def hibernate(request: HttpRequest, vm_id: int) -> Status[VmJob]:
+    """Save the memory of a machine on its host and switch it off; a start goes on from there."""
+    who = actor(request)
+    return _queued(vms.hibernate_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
 
 
 @router.post("/vms/{vm_id}/resume", response=answers({202: VmJob}), operation_id="resume_vm")

@@ -13,7 +13,7 @@ from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_othe
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.lib.errors import Invalid
 from vrabec.models.jobs import Job
-from vrabec.models.vms import Vm
+from vrabec.models.vms import Seen, Vm
 from vrabec.services import vms
 from vrabec.services.permissions import require
 
@@ -24,15 +24,30 @@ def start(request: PageRequest, vm_id: int) -> HttpResponse:
     return _act(request, vm_id, vms.start_vm)
 
 
-@page("vm.shutdown", methods=("POST",))
+@page("vm.shutdown", methods=("GET", "POST"))
 def shutdown(request: PageRequest, vm_id: int) -> HttpResponse:
-    """Ask the guest to shut down."""
-    return _act(request, vm_id, vms.shutdown_vm)
+    """Ask the guest to shut down. GET asks after how long its plug is to be pulled."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.shutdown", vm.project_id)
+    if request.method == "GET":
+        return _ask(request, "shutdown", vm, seconds=vms.SHUTDOWN_SECONDS)
+    typed = request.POST.get("deadline_seconds", str(vms.SHUTDOWN_SECONDS)).strip()[:10]
+    seconds = int(typed) if typed.isascii() and typed.isdigit() else 0  # which the service refuses
+    then_power_off = "then_power_off" in request.POST
+    try:
+        vms.shutdown_vm(request.actor, vm=vm, deadline_seconds=seconds, then_power_off=then_power_off)
+    except Invalid as wrong:
+        return _ask(request, "shutdown", vm, wrong, seconds=typed)
+    return _went(request, vm)
 
 
-@page("vm.power_off", methods=("POST",))
+@page("vm.power_off", methods=("GET", "POST"))
 def power_off(request: PageRequest, vm_id: int) -> HttpResponse:
-    """Pull the plug."""
+    """Pull the plug. GET says what a hibernated machine loses."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.power_off", vm.project_id)
+    if request.method == "GET":
+        return _ask(request, "power_off", vm)
     return _act(request, vm_id, vms.power_off_vm)
 
 
@@ -54,6 +69,12 @@ def pause(request: PageRequest, vm_id: int) -> HttpResponse:
     return _act(request, vm_id, vms.pause_vm)
 
 
+@page("vm.hibernate", methods=("POST",))
+def hibernate(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Save its memory and switch it off."""
+    return _act(request, vm_id, vms.hibernate_vm)
+
+
 @page("vm.resume", methods=("POST",))
 def resume(request: PageRequest, vm_id: int) -> HttpResponse:
     """Let it go on."""
@@ -65,11 +86,13 @@ def delete(request: PageRequest, vm_id: int) -> HttpResponse:
     """Say what is lost and ask for the name; then queue it."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     require(request.actor, "vm.delete", vm.project_id)
+    typed = request.POST.get("name", "")
+    about = {"typed": typed, "load": getattr(vm, "load", None)}
     if request.method == "GET":
-        return _ask_name(request, vm)
-    if request.POST.get("name", "").strip() != vm.name:
+        return _ask(request, "delete", vm, **about)
+    if typed.strip() != vm.name:
         wrong = Invalid("This is not the name of the machine: %(name)s.", field="name", name=vm.name)
-        return _ask_name(request, vm, wrong)
+        return _ask(request, "delete", vm, wrong, **about)
     vms.delete_vm(request.actor, vm=vm)
     messages.success(request, gettext("%(name)s is being deleted.") % {"name": vm.name})
     return see_other(request, reverse("vms"))
@@ -78,16 +101,24 @@ def delete(request: PageRequest, vm_id: int) -> HttpResponse:
 def _act(request: PageRequest, vm_id: int, service: Callable[..., Job]) -> HttpResponse:
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     service(request.actor, vm=vm)
+    return _went(request, vm)
+
+
+def _went(request: PageRequest, vm: Vm) -> HttpResponse:
     if is_fragment(request):
-        # The state says "Starting" and the drawer has the job; a message would say it a third time.
+        # The state says "Starting" and the drawer has the job; a message would say it a third time. Nothing
+        # also closes the dialog that asked.
         return fragment(request, "parts/flash.html", {"flashes": []})
     return see_other(request, reverse("vm", args=[vm.pk]))
 
 
-def _ask_name(request: PageRequest, vm: Vm, wrong: Invalid | None = None) -> HttpResponse:
-    context = {"vm": vm, "typed": request.POST.get("name", ""), "wrong": wrong}
+def _ask(
+    request: PageRequest, question: str, vm: Vm, wrong: Invalid | None = None, **more: object
+) -> HttpResponse:
+    """A question before a verb, or again with what was `wrong`: in the dialog, or as a page of its own."""
+    context = {"vm": vm, "wrong": wrong, "form": f"vms/{question}_form.html"} | more
+    context["is_hibernated"] = vm.seen == Seen.HIBERNATED
     status = 422 if wrong else 200
-    context["load"] = getattr(vm, "load", None)
     if is_fragment(request):
-        return fragment(request, "vms/delete_form.html", context | {"is_dialog": True}, status=status)
-    return render(request, "vms/delete.html", context | {"is_dialog": False}, status=status)
+        return fragment(request, f"vms/{question}_form.html", context | {"is_dialog": True}, status=status)
+    return render(request, "vms/ask.html", context | {"is_dialog": False}, status=status)

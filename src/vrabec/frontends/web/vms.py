@@ -27,6 +27,7 @@ from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
 from vrabec.services.search import STATES
+from vrabec.services.states import starts_with_host
 from vrabec.services.verbs import allowed_verbs
 
 MAX_SEARCH = 200
@@ -40,6 +41,7 @@ _STATE_WORDS = {
     "changing": gettext_noop("Changing"),
     "paused": gettext_noop("Paused"),
     "running": gettext_noop("Running"),
+    "hibernated": gettext_noop("Hibernated"),
     "off": gettext_noop("Off"),
 }
 
@@ -93,6 +95,7 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     """One machine."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     context = about(request.actor, vm)
+    context["starts_with_host"] = starts_with_host(vm)
     context["lines"] = lines(vm_activity(request.actor, vm=vm)[:RECENT])
     return render(request, "vms/overview.html", context)
 

@@ -153,6 +153,8 @@ function onSwap(event) {
   if (event.detail.target === dialog && dialog.firstElementChild) {
     if (!dialog.open) dialog.showModal();
     checkName(dialog.querySelector("form[data-ask]"));
+  } else if (dialog?.open) {
+    dialog.close(); // what it asked was done, or refused by a strip below it
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
   if (event.detail.target.id === "flash" && event.detail.target.firstElementChild) {
