@@ -145,6 +145,10 @@ class Client:
         """Save a machine's memory and switch it off; a start goes on there. Raises WrongState, Conflict."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/hibernate"))
 
+    def send_keys_vm(self, vm_id: int, *keys: str) -> schemas.VmJob:
+        """Press keys one after the other: "ctrl-alt-delete", "enter". Raises Invalid, WrongState."""
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/send-keys", {"keys": list(keys)}))
+
     def resume_vm(self, vm_id: int) -> schemas.VmJob:
         """Let a paused machine go on. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/resume"))

@@ -204,6 +204,13 @@ def test_a_machine_that_is_off_cannot_hibernate(host: HostConnection, machine: V
     lifecycle.drop_saved_memory(host, str(uuid4()))
 
 
+def test_keys_are_pressed(host: HostConnection, machine: VmSpec) -> None:
+    with pytest.raises(WrongState):
+        lifecycle.press(host, machine.uuid, [29])
+    lifecycle.start(host, machine.uuid)
+    lifecycle.press(host, machine.uuid, [29, 56, 111])
+
+
 def test_a_defined_machine_is_not_started_by_libvirt_itself(host: HostConnection, machine: VmSpec) -> None:
     lifecycle.set_autostart(host, machine.uuid, on=True)
     assert seen(host, machine).autostart

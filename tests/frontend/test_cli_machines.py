@@ -120,6 +120,12 @@ def test_a_shutdown_takes_a_deadline(site: Site, vrabec: Vrabec) -> None:
     assert Job.objects.get().args == {"deadline_seconds": 9, "then_power_off": True}
 
 
+def test_keys_are_words_of_the_command(site: Site, vrabec: Vrabec) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    assert vrabec("vm", "send-keys", "web", "ctrl-alt-delete", "enter").status == 0
+    assert Job.objects.get().args == {"codes": [[29, 56, 111], [28]]}
+
+
 def test_saved_memory_is_not_dropped_unasked(site: Site, vrabec: Vrabec) -> None:
     Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.HIBERNATED)
     said = vrabec("vm", "power-off", "web")

@@ -57,6 +57,16 @@ def test_a_shutdown_takes_a_deadline_or_nothing(site: Site, body: object, args: 
     assert Job.objects.get().args == args
 
 
+def test_keys_are_named_and_ctrl_alt_delete_needs_no_word(site: Site) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    path = f"/vms/{site.vm.pk}/send-keys"
+    wrong = call(site, "POST", path, {"keys": ["ctrl-alt-delet"]})
+    assert (wrong.status_code, wrong.json()["error"]["errors"][0]["field"]) == (422, "keys")
+    assert call(site, "POST", path, {"keys": []}).status_code == 422
+    assert call(site, "POST", path).status_code == 202
+    assert Job.objects.get().args == {"codes": [[29, 56, 111]]}
+
+
 def test_a_wrong_deadline_names_its_field(site: Site) -> None:
     Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
     for seconds in (0, 4000, "soon"):

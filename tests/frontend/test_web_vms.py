@@ -124,7 +124,16 @@ def test_somebody_without_a_project_is_told_what_to_wait_for(site: Site) -> None
         (Seen.OFF, {"Start", "Delete …"}, {"Shut down", "Power off", "Restart", "Wake"}),
         (
             Seen.RUNNING,
-            {"Shut down<", "Restart", "Pause", "Hibernate", "Hard reset", "Power off<", "Delete …"},
+            {
+                "Shut down<",
+                "Restart",
+                "Pause",
+                "Hibernate",
+                "Send Ctrl-Alt-Del",
+                "Hard reset",
+                "Power off<",
+                "Delete …",
+            },
             {">Start<", "Resume"},
         ),
         (Seen.PAUSED, {"Resume", "Power off<"}, {">Start<", "Shut down", "Restart", "Pause"}),
@@ -151,6 +160,7 @@ VERBS = [
     ("reset", Seen.RUNNING),
     ("pause", Seen.RUNNING),
     ("hibernate", Seen.RUNNING),
+    ("send-keys", Seen.RUNNING),
     ("resume", Seen.PAUSED),
     ("power-off", Seen.HIBERNATED),
 ]

@@ -11,7 +11,7 @@ from tests.lab.host import LabHost
 from tests.service.conftest import quick, start_engine
 from tests.sweep.machines import make_template
 from tests.sweep.verbs import OneMachine, bring
-from vrabec.hypervisor import connection, lifecycle
+from vrabec.hypervisor import connection, events, lifecycle
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import DomainFacts
 from vrabec.inventory.rows import Rows
@@ -160,6 +160,14 @@ def test_deleting_a_hibernated_machine_leaves_no_memory_behind(
     assert machine.do("delete").state == JobState.DONE
     assert lifecycle.facts(machine.host, uuid) is None
     assert list((fresh_lab_host.storage / "qemu/save").glob("*.save")) == []
+
+
+def test_keys_are_pressed_and_not_kept(machine: Machine) -> None:
+    # Ctrl-Alt-Del restarts a machine that is still in its boot loader.
+    with events.restarts(machine.host, str(machine.row.uuid)) as restarted:
+        job = machine.do("send_keys", keys=["ctrl-alt-delete"])
+        assert restarted.wait(PATIENCE_S)
+    assert (job.state, job.args) == (JobState.DONE, {})
 
 
 def test_libvirts_own_start_of_a_managed_machine_is_switched_off(machine: Machine) -> None:

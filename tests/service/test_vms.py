@@ -214,7 +214,7 @@ def test_a_deadline_beyond_its_limits_is_named(site: Site, seconds: int) -> None
     assert caught.value.field == "deadline_seconds"
 
 
-@pytest.mark.parametrize("verb", ["reboot", "reset", "pause", "resume"])
+@pytest.mark.parametrize("verb", ["reboot", "reset", "pause", "resume", "send_keys"])
 def test_what_does_not_end_in_on_or_off_leaves_the_wish(site: Site, verb: str) -> None:
     site.vm.seen, site.vm.wished = VERBS[verb].states[0], Wished.ON
     site.vm.save()

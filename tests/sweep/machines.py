@@ -226,11 +226,11 @@ def empty(host: Any) -> None:
         storage.delete_volume(host, POOL, name)
 
 
-def jobs_but(state: str) -> list[str]:
-    """Jobs in another state than this one, and locks of jobs that are over."""
+def jobs_but(*states: str) -> list[str]:
+    """Jobs that are in none of these states."""
     from vrabec.models.jobs import Job
 
-    wrong = Job.objects.exclude(state=state)
+    wrong = Job.objects.exclude(state__in=states)
     return [f"job {job.pk} ended as {job.state}: {job.error_message} {job.error_raw}" for job in wrong]
 
 

@@ -16,7 +16,7 @@ class Verb(OneMachine):
     before = "running"
     after = "running"
     wished = "on"
-    ends = "done"
+    ends: tuple[str, ...] = ("done",)
 
     def rows(self) -> None:
         """The machine in the state it begins with."""
@@ -44,7 +44,7 @@ class Verb(OneMachine):
         found = lifecycle.facts(self.host, str(vm.uuid))
         said = (found.state if found else "", Seen(vm.seen).name.lower(), vm.wished)
         wanted = (self.after, self.after, self.wished)
-        return jobs_but(self.ends) + ([] if said == wanted else [f"left over: {said} instead of {wanted}"])
+        return jobs_but(*self.ends) + ([] if said == wanted else [f"left over: {said} instead of {wanted}"])
 
 
 class Starts(Verb):
@@ -69,7 +69,7 @@ class ShutsDownThenPowersOff(Verb):
 class FailsToShutDown(Verb):
     """The guest does not listen: it runs on, and should."""
 
-    verb, ends = "shutdown", "failed"
+    verb, ends = "shutdown", ("failed",)
     arguments: ClassVar[dict[str, Any]] = {"deadline_seconds": 1}
 
 
@@ -88,7 +88,7 @@ class DropsSavedMemory(Verb):
 class FailsToReboot(Verb):
     """The guest does not listen."""
 
-    verb, ends = "reboot", "failed"
+    verb, ends = "reboot", ("failed",)
 
     def register(self) -> None:
         """With little patience."""
@@ -120,6 +120,12 @@ class Hibernates(Verb):
     """Its memory is saved."""
 
     verb, after, wished = "hibernate", "hibernated", "off"
+
+
+class SendsKeys(Verb):
+    """Keys are pressed at most once: after a crash it says so."""
+
+    verb, ends = "send_keys", ("done", "failed")
 
 
 class ForbidsAutostart(Verb):
@@ -164,6 +170,7 @@ SWEPT = (
     Pauses,
     Resumes,
     Hibernates,
+    SendsKeys,
     ForbidsAutostart,
 )
 

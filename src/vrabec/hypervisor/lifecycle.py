@@ -7,7 +7,7 @@ for: libvirt's own limit for that is 30 s, then it says OPERATION_TIMEOUT, which
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
 from vrabec.lib.errors import NotFound, WrongState
 
 STARTING_LIMIT_S = 30
+HOLD_MS = 50
 _STATES = {
     libvirt.VIR_DOMAIN_PAUSED: DomainState.PAUSED,
     libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.PAUSED,
@@ -143,6 +144,14 @@ def _has_saved_memory(domain: Any) -> bool:
         if has_code(error, libvirt.VIR_ERR_NO_SUPPORT):  # LXC
             return False
         raise
+
+
+def press(host: HostConnection, uuid: str, codes: Sequence[int]) -> None:
+    """Press keys together for a moment; `codes` are Linux's. Raises NotFound, WrongState when it is off."""
+    with host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        _require_active(domain)
+        domain.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, HOLD_MS, list(codes), len(codes), 0)
 
 
 def set_autostart(host: HostConnection, uuid: str, *, on: bool) -> None:

@@ -46,6 +46,7 @@ ACTIONS: dict[str, Level] = {
     "vm.pause": Level.OWNER,
     "vm.resume": Level.OWNER,
     "vm.hibernate": Level.OWNER,
+    "vm.send_keys": Level.OWNER,
     "vm.delete": Level.OWNER,
     "vm.console": Level.OWNER,
     "job.list": Level.SIGNED_IN,

@@ -33,6 +33,7 @@ VERBS: dict[str, Verb] = {
     "shutdown": Verb((Seen.RUNNING,), Wished.OFF),
     "reboot": Verb((Seen.RUNNING,)),
     "pause": Verb((Seen.RUNNING,)),
+    "send_keys": Verb((Seen.RUNNING,)),
     "hibernate": Verb((Seen.RUNNING,), Wished.OFF),
     "reset": Verb((Seen.RUNNING,)),
     "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.HIBERNATED, Seen.CRASHED), Wished.OFF),

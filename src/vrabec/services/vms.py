@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 
 from django.db import IntegrityError, transaction
 
 from vrabec.lib.actor import SYSTEM, Actor
 from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound
+from vrabec.lib.keys import codes_of
 from vrabec.lib.passwords import hash_password
 from vrabec.models.changes import changed
 from vrabec.models.hosts import Host
@@ -29,6 +31,7 @@ from vrabec.services.wishes import FULL, VmWish, check_wish
 
 SHUTDOWN_SECONDS = 90
 MAX_SHUTDOWN_SECONDS = 3600
+CTRL_ALT_DELETE = "ctrl-alt-delete"
 
 
 def get_vm(actor: Actor, *, vm_id: int) -> Vm:
@@ -116,6 +119,11 @@ def resume_vm(actor: Actor, *, vm: Vm) -> Job:
 def hibernate_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue saving its memory on the host and switching it off. Raises WrongState, Conflict, Forbidden."""
     return _do(actor, "hibernate", vm, was_wished=vm.wished)
+
+
+def send_keys_vm(actor: Actor, *, vm: Vm, keys: Iterable[str] = (CTRL_ALT_DELETE,)) -> Job:
+    """Queue pressing keys, one chord after the other. Raises Invalid, WrongState, Conflict, Forbidden."""
+    return _do(actor, "send_keys", vm, codes=codes_of(keys))
 
 
 def delete_vm(actor: Actor, *, vm: Vm) -> Job:

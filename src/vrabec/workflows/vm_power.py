@@ -16,6 +16,8 @@ from vrabec.services.vms import SHUTDOWN_SECONDS
 from vrabec.workflows.vms import host_of, start, stop, vm_of
 
 REBOOT_PATIENCE_SECONDS = 90.0
+KEY_PAUSE_SECONDS = 0.1
+"""libvirt returns before QEMU has released the keys."""
 
 
 def register_power() -> None:
@@ -28,6 +30,7 @@ def register_power() -> None:
     register("vm.pause", Plan("Pause", fixed(*PAUSE)), PAUSE)
     register("vm.resume", Plan("Resume", fixed(*RESUME)), RESUME)
     register("vm.hibernate", Plan("Hibernate", fixed(*HIBERNATE), per_host=2), HIBERNATE)
+    register("vm.send_keys", Plan("Press keys", fixed(*SEND_KEYS)), SEND_KEYS)
     register("vm.autostart_off", Plan("Forbid libvirt's own start", fixed(*AUTOSTART_OFF)), AUTOSTART_OFF)
 
 
@@ -179,6 +182,23 @@ def _run_on(run: Run) -> None:
         _resume(run)
 
 
+# --- keys
+
+
+def _press_keys(run: Run) -> None:
+    """Once and no more: keys that were typed twice may do harm, so a crash ends it."""
+    vm = vm_of(run)
+    if run.job.generation > 1:
+        raise Unavailable(
+            "Vrabec was started anew meanwhile: some keys may have reached %(name)s. Send the rest.",
+            name=vm.name,
+        )
+    for codes in run.args["codes"]:
+        lifecycle.press(host_of(run, vm), str(vm.uuid), codes)
+        run.wait(KEY_PAUSE_SECONDS)
+    run.forget("codes")
+
+
 # --- what libvirt would start by itself
 
 
@@ -200,4 +220,5 @@ RESET = {"vm.reset": Step("Reset it", _reset)}
 PAUSE = {"vm.pause": Step("Pause it", _pause, _resume_again)}
 RESUME = {"vm.resume": Step("Let it go on", _resume, _pause_again)}
 HIBERNATE = {"vm.hibernate": Step("Save its memory and switch it off", _hibernate, _run_on)}
+SEND_KEYS = {"vm.press_keys": Step("Press the keys", _press_keys)}
 AUTOSTART_OFF = {"vm.autostart_off": Step("Switch libvirt's own start off", _autostart_off)}

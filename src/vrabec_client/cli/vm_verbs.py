@@ -91,6 +91,17 @@ def pause(app: App, name: str, wait: bool, timeout: float | None) -> None:
     after(app, app.client.pause_vm(app.client.find_vm(name)["id"]), wait=wait, timeout=timeout)
 
 
+@vm.command("send-keys")
+@vm_argument
+@click.argument("keys", nargs=-1, required=True)
+@wait_option
+@timeout_option
+@pass_app
+def send_keys(app: App, name: str, keys: tuple[str, ...], wait: bool, timeout: float | None) -> None:
+    """Press KEYS one after the other: ctrl-alt-delete, f2, enter, a."""
+    after(app, app.client.send_keys_vm(app.client.find_vm(name)["id"], *keys), wait=wait, timeout=timeout)
+
+
 @vm.command()
 @vm_argument
 @wait_option

@@ -65,6 +65,15 @@ class ShutdownIn(Schema):
     then_power_off: bool = False
 
 
+class KeysIn(Schema):
+    """Keys to press one after the other; keys pressed together are joined by hyphens."""
+
+    keys: Annotated[
+        list[Annotated[str, Field(max_length=100)]],
+        Field(max_length=100, examples=[["ctrl-alt-delete"]]),
+    ] = [vms.CTRL_ALT_DELETE]
+
+
 class VmOut(Schema):
     """A machine as last seen. `host` is given to administrators only.
 
@@ -266,6 +275,14 @@ def hibernate(request: HttpRequest, vm_id: int) -> Status[VmJob]:
     """Save the memory of a machine on its host and switch it off; a start goes on from there."""
     who = actor(request)
     return _queued(vms.hibernate_vm(who, vm=vms.get_vm(who, vm_id=vm_id)))
+
+
+@router.post("/vms/{vm_id}/send-keys", response=answers({202: VmJob}), operation_id="send_keys_vm")
+@action("vm.send_keys")
+def send_keys(request: HttpRequest, vm_id: int, wish: KeysIn | None = None) -> Status[VmJob]:
+    """Press keys on the keyboard of a machine; without a body Ctrl-Alt-Del."""
+    who = actor(request)
+    return _queued(vms.send_keys_vm(who, vm=vms.get_vm(who, vm_id=vm_id), keys=(wish or KeysIn()).keys))
 
 
 @router.post("/vms/{vm_id}/resume", response=answers({202: VmJob}), operation_id="resume_vm")

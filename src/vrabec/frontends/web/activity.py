@@ -27,6 +27,7 @@ _WORDS = {
     "vm.reboot": ("refresh", gettext_noop("Restart %(name)s")),
     "vm.reset": ("bolt", gettext_noop("Reset %(name)s")),
     "vm.pause": ("player-pause", gettext_noop("Pause %(name)s")),
+    "vm.send_keys": ("keyboard", gettext_noop("Press keys on %(name)s")),
     "vm.hibernate": ("zzz", gettext_noop("Hibernate %(name)s")),
     "vm.autostart_off": ("server-2", gettext_noop("Keep the host from starting %(name)s by itself")),
     "vm.resume": ("player-play", gettext_noop("Resume %(name)s")),

@@ -69,6 +69,12 @@ def pause(request: PageRequest, vm_id: int) -> HttpResponse:
     return _act(request, vm_id, vms.pause_vm)
 
 
+@page("vm.send_keys", methods=("POST",))
+def send_keys(request: PageRequest, vm_id: int) -> HttpResponse:
+    """Press Ctrl-Alt-Del."""
+    return _act(request, vm_id, vms.send_keys_vm)
+
+
 @page("vm.hibernate", methods=("POST",))
 def hibernate(request: PageRequest, vm_id: int) -> HttpResponse:
     """Save its memory and switch it off."""
