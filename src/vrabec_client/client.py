@@ -149,6 +149,28 @@ class Client:
         """Press keys one after the other: "ctrl-alt-delete", "enter". Raises Invalid, WrongState."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/send-keys", {"keys": list(keys)}))
 
+    def ask_screenshot(self, vm_id: int) -> schemas.Asked:
+        """Want a new picture of the screen; get_screenshot has it in seconds. Raises WrongState."""
+        return cast("schemas.Asked", self._post(f"/vms/{vm_id:d}/screenshot"))
+
+    def get_screenshot(self, vm_id: int) -> schemas.Screen:
+        """The last picture of the screen. Raises NotFound before the first, Forbidden."""
+        return cast("schemas.Screen", self._get(f"/vms/{vm_id:d}/screenshot"))
+
+    def take_screenshot(self, vm_id: int, *, timeout: float = 30.0) -> schemas.Screen:
+        """A new picture of the screen. Raises TimedOut, WrongState, Forbidden."""
+        before = self.ask_screenshot(vm_id)["taken_at"]
+        for found in self._looks(lambda: self._screen_or_none(vm_id), timeout):
+            if found and found["taken_at"] != before:
+                return found
+        raise TimedOut(f"There was no picture within {timeout:g} s.", field="timeout")
+
+    def _screen_or_none(self, vm_id: int) -> schemas.Screen | None:
+        try:
+            return self.get_screenshot(vm_id)
+        except NotFound:
+            return None
+
     def resume_vm(self, vm_id: int) -> schemas.VmJob:
         """Let a paused machine go on. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/resume"))

@@ -172,6 +172,20 @@ class VmJob(TypedDict):
     vm: int
 
 
+class Asked(TypedDict):
+    """A picture was asked for; `taken_at` is the last one's time so far."""
+
+    vm: int
+    taken_at: str | None
+
+
+class Screen(TypedDict):
+    """A picture of a screen: `png` is the file, in base64."""
+
+    taken_at: str
+    png: str
+
+
 class Line(TypedDict):
     """One line of a job's log."""
 

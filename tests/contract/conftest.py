@@ -50,6 +50,7 @@ NOT_IN_TEST_DRIVER = {
     "test_a_serial_line_has_one_reader_until_another_takes_it": "has no serial lines",
     "test_a_serial_line_that_was_given_back_is_free": "has no serial lines",
     "test_a_serial_line_ends_with_the_machine": "has no serial lines",
+    "test_the_connection_is_good_after_a_refused_picture": "has a picture of a machine that is off",
     "test_a_sample_counts_what_a_machine_uses": "its counters are all zero",
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
 
     assert rest("PATCH", one, {"description": "grey", "tags": ["bird"]})["tags"] == ["bird"]
     assert rest("POST", f"{one}/console", {"kind": "vnc"})["path"].endswith("/vnc")
+    a_screen_is_seen(rest, one)
     for verb, state in LIFE:
         rest.done(rest("POST", f"{one}/{verb}", status=202)["job"]["id"])
         assert on_host.domains() == {"main.heron": state}
@@ -124,6 +126,13 @@ def a_machine_is_changed(rest: Rest, on_host: OnHost, one: str) -> None:
     assert on_host.domains() == {"main.egret": "off", "main.bittern": "off"}
     rest.done(rest("DELETE", f"/vms/{copy['vm']}", status=202)["job"]["id"])
     assert on_host.domains() == {"main.egret": "off"}
+
+
+def a_screen_is_seen(rest: Rest, one: str) -> None:
+    rest("GET", f"{one}/screenshot", status=404)
+    rest("POST", f"{one}/screenshot", status=202)
+    wait_until(lambda: rest("POST", f"{one}/screenshot", status=202)["taken_at"], "a picture was taken")
+    assert b64decode(rest("GET", f"{one}/screenshot")["png"]).startswith(b"\x89PNG")
 
 
 def a_job_fails_is_repeated_and_dismissed(rest: Rest, controller: Controller, on_host: OnHost) -> None:

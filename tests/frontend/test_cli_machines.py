@@ -1,9 +1,12 @@
 """Making, starting, deleting machines, and following their jobs."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from django.db import connection
 
 from tests.cast import Site
 from tests.frontend.command import Terminal, Vrabec, command, home, signed_in, terminal, vrabec
@@ -11,6 +14,7 @@ from tests.frontend.controller import controller, engine
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.templates import Template
 from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services.screens import take_wanted, write_screen
 
 __all__ = ["command", "controller", "engine", "home", "signed_in", "terminal", "vrabec"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,6 +128,22 @@ def test_keys_are_words_of_the_command(site: Site, vrabec: Vrabec) -> None:
     Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
     assert vrabec("vm", "send-keys", "web", "ctrl-alt-delete", "enter").status == 0
     assert Job.objects.get().args == {"codes": [[29, 56, 111], [28]]}
+
+
+def test_a_screen_is_written_to_a_file(site: Site, vrabec: Vrabec, tmp_path: Path) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+
+    def engine() -> None:
+        while not (wanted := take_wanted()):
+            time.sleep(0.01)
+        write_screen(wanted[0].vm_id, b"the picture")
+        connection.close()
+
+    thread = Thread(target=engine)
+    thread.start()
+    said = vrabec("vm", "screenshot", "web", str(tmp_path / "web.png"))
+    thread.join()
+    assert (said.status, (tmp_path / "web.png").read_bytes()) == (0, b"the picture")
 
 
 def test_saved_memory_is_not_dropped_unasked(site: Site, vrabec: Vrabec) -> None:

@@ -242,10 +242,10 @@ def test_new_rows_are_offered_and_gone_rows_stay_until_asked(visit: Visit, site:
 def test_the_actions_follow_the_state(visit: Visit, site: Site) -> None:
     page = visit.open(f"/machines/{site.vm.pk}")
     settled(page)
-    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     facts.write_vm(site.vm.pk, seen=Seen.RUNNING, address="10.0.0.9")
     expect(page.get_by_role("button", name="Shut down")).to_be_visible()
-    expect(page.get_by_role("button", name="Start")).to_have_count(0)
+    expect(page.get_by_role("button", name="Start", exact=True)).to_have_count(0)
     expect(page.get_by_role("button", name="Copy the address")).to_be_visible()
 
 

@@ -12,6 +12,7 @@ from vrabec.lib.clock import now
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.vms import Seen, Vm, VmLoad
+from vrabec.services.screens import write_screen
 
 HTMX = {"hx-request": "true"}
 
@@ -206,6 +207,18 @@ def test_the_page_says_whether_it_starts_with_its_host(site: Site) -> None:
     assert "<dt>Starts with host</dt><dd>No</dd>" in text_of(browser(site.owner), path)
     Vm.objects.filter(pk=site.vm.pk).update(wished="on")
     assert "<dt>Starts with host</dt><dd>Yes</dd>" in text_of(browser(site.owner), path)
+
+
+def test_the_screen_is_shown_to_owners_of_what_runs(site: Site) -> None:
+    path = f"/machines/{site.vm.pk}"
+    assert 'data-cell="screen"' not in text_of(browser(site.owner), path)
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    assert 'data-cell="screen"' in text_of(browser(site.owner), path)
+    assert 'data-cell="screen"' not in text_of(browser(site.teammate), path)
+    assert browser(site.owner).post(f"{path}/screen", secure=True).status_code == 303
+    write_screen(site.vm.pk, b"png")
+    answer = browser(site.owner).get(f"{path}/screen", secure=True)
+    assert (answer["Content-Type"], answer.content) == ("image/png", b"png")
 
 
 def test_a_verb_queues_a_job_and_comes_back_to_the_machine(site: Site) -> None:

@@ -9,8 +9,9 @@ class Verb(OneMachine):
     """One verb on one machine: what it begins as, and what host, row and wish must be in the end."""
 
     victims = ("engine",)
-    """Single steps: which process dies is tried out by the machines that are made and deleted."""
-    most = 2
+    """Which process dies, and what lies around the steps, is tried out by machines made and deleted."""
+    only = r"^(undo )?vm\..*(mark|lifecycle)"
+    most = 1
     verb = ""
     arguments: ClassVar[dict[str, Any]] = {}
     before = "running"
@@ -64,13 +65,6 @@ class ShutsDownThenPowersOff(Verb):
 
     verb, after, wished = "shutdown", "off", "off"
     arguments: ClassVar[dict[str, Any]] = {"deadline_seconds": 1, "then_power_off": True}
-
-
-class FailsToShutDown(Verb):
-    """The guest does not listen: it runs on, and should."""
-
-    verb, ends = "shutdown", ("failed",)
-    arguments: ClassVar[dict[str, Any]] = {"deadline_seconds": 1}
 
 
 class PowersOff(Verb):
@@ -162,7 +156,6 @@ SWEPT = (
     Starts,
     Wakes,
     ShutsDownThenPowersOff,
-    FailsToShutDown,
     PowersOff,
     DropsSavedMemory,
     FailsToReboot,

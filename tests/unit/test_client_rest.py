@@ -25,6 +25,8 @@ SAME = {
     "VmPage": schemas.VmPage,
     "VmJob": schemas.VmJob,
     "ConsoleOut": schemas.ConsoleTicket,
+    "Asked": schemas.Asked,
+    "ScreenOut": schemas.Screen,
     "JobOut": schemas.Job,
     "JobPage": schemas.JobPage,
     "StepOut": schemas.Step,

@@ -11,6 +11,7 @@ from vrabec.inventory.watch import HostWatch
 from vrabec.lib.heartbeat import beat
 from vrabec.models.changes import heartbeat_of
 from vrabec.models.hosts import Host
+from vrabec.services.screens import take_wanted
 
 logger = logging.getLogger(__name__)
 
@@ -52,3 +53,6 @@ class Fleet(Thread):
             self._watches[host_id].start()
         for watch in self._watches.values():
             watch.check_silence()
+        for wanted in take_wanted():
+            if wanted.host_id in self._watches:
+                self._watches[wanted.host_id].guests.take_screen(wanted.uuid, wanted.vm_id)

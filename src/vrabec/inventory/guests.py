@@ -1,4 +1,4 @@
-"""Asks guests through their agents whether they are ready, and for their addresses.
+"""Asks guests whether they are ready and for their addresses, through their agents; takes their screens.
 
 On a connection and thread of its own: an agent may take seconds, and the host's events must not wait.
 """
@@ -14,11 +14,12 @@ from threading import Thread
 
 from django.db import Error, connection
 
-from vrabec.hypervisor import agent
+from vrabec.hypervisor import agent, screen
 from vrabec.hypervisor import connection as door
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.lib.errors import NotFound, VrabecError
 from vrabec.services.facts import write_vm
+from vrabec.services.screens import write_screen
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Guests(Thread):
     def __init__(self, host_id: int, uri: str) -> None:
         super().__init__(name=f"guests {host_id}", daemon=True)
         self._uri = uri
-        self._incoming: SimpleQueue[tuple[str, int, bool] | None] = SimpleQueue()
+        self._incoming: SimpleQueue[tuple[str, int, bool | None] | None] = SimpleQueue()
         self._asks: list[_Ask] = []
         self._host: HostConnection | None = None
 
@@ -48,6 +49,10 @@ class Guests(Thread):
         """A machine was seen, with its agent connected or not."""
         if vm_id:
             self._incoming.put((uuid, vm_id, connected))
+
+    def take_screen(self, uuid: str, vm_id: int) -> None:
+        """Somebody wants a picture of the machine's screen."""
+        self._incoming.put((uuid, vm_id, None))
 
     def stop(self) -> None:
         """End the thread soon."""
@@ -72,6 +77,9 @@ class Guests(Thread):
         if item is None:
             return False
         uuid, vm_id, connected = item
+        if connected is None:
+            self._take_screen(uuid, vm_id)
+            return True
         waits = any(ask.uuid == uuid for ask in self._asks)
         if connected and not waits:
             heapq.heappush(self._asks, _Ask(time.monotonic(), uuid, vm_id))
@@ -98,14 +106,28 @@ class Guests(Thread):
             due = time.monotonic() + PAUSES_SECONDS[ask.tries + 1]
             heapq.heappush(self._asks, _Ask(due, ask.uuid, ask.vm_id, ask.tries + 1))
 
-    def _ask(self, ask: _Ask) -> bool:
-        """Whether all is known: the agent answers, and there is an address."""
+    def _take_screen(self, uuid: str, vm_id: int) -> None:
+        try:
+            write_screen(vm_id, screen.picture(self._connected(), uuid))
+        except VrabecError as error:
+            logger.info("screen of %s: %s", vm_id, error)
+            self._drop()
+        except Error:
+            logger.exception("screen of %s", vm_id)
+            connection.close()
+
+    def _connected(self) -> HostConnection:
         if self._host is None:
             self._host = door.open_host(self._uri)
-        if not agent.ping(self._host, ask.uuid):
+        return self._host
+
+    def _ask(self, ask: _Ask) -> bool:
+        """Whether all is known: the agent answers, and there is an address."""
+        host = self._connected()
+        if not agent.ping(host, ask.uuid):
             return False
         write_vm(ask.vm_id, is_ready=True)
-        addresses = agent.addresses(self._host, ask.uuid) or agent.lease_addresses(self._host, ask.uuid)
+        addresses = agent.addresses(host, ask.uuid) or agent.lease_addresses(host, ask.uuid)
         if addresses:
             write_vm(ask.vm_id, address=addresses[0])
         return bool(addresses)

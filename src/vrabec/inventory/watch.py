@@ -49,12 +49,12 @@ class HostWatch(Thread):
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._rows = Rows(host.pk)
         self._loads = Loads()
-        self._guests = Guests(host.pk, host.uri)
+        self.guests = Guests(host.pk, host.uri)
 
     def run(self) -> None:
         """Watch until stopped; an unreachable host is tried again with growing pauses."""
         failures = 0
-        self._guests.start()
+        self.guests.start()
         while not self.stopping.is_set():
             try:
                 with door.open_host(self.uri) as self._host:
@@ -68,7 +68,7 @@ class HostWatch(Thread):
             self._disconnected()
             self.stopping.wait(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
             failures += 1
-        self._guests.stop()
+        self.guests.stop()
         connection.close()
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class HostWatch(Thread):
         if event.what == events.RESTARTED and found and found.state == DomainState.RUNNING:
             self._rows.restarted(event.uuid)
         if vm_id and found:
-            self._guests.heed(event.uuid, vm_id, found.agent_connected)
+            self.guests.heed(event.uuid, vm_id, found.agent_connected)
 
     def _resync(self, host: HostConnection, *, came_back: bool = False) -> None:
         self._write_host(host)
@@ -141,7 +141,7 @@ class HostWatch(Thread):
         for found in lifecycle.all_facts(host):
             present.add(found.uuid)
             vm_id = self._rows.saw(found.uuid, found)
-            self._guests.heed(found.uuid, vm_id, found.agent_connected)
+            self.guests.heed(found.uuid, vm_id, found.agent_connected)
             self._rows.check_autostart(found)
             if came_back:
                 self._rows.keep_wish(found)

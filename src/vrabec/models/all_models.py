@@ -5,6 +5,7 @@ from vrabec.models.consoles import ConsoleTicket
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobLine
 from vrabec.models.projects import Grant, Project
+from vrabec.models.screens import VmScreen
 from vrabec.models.templates import Template, TemplateCopy
 from vrabec.models.users import Token, User
 from vrabec.models.vms import Vm, VmLoad
@@ -23,4 +24,5 @@ __all__ = [
     "User",
     "Vm",
     "VmLoad",
+    "VmScreen",
 ]

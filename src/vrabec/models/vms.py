@@ -98,6 +98,7 @@ class Vm(models.Model):
     has_agent = models.BooleanField(default=False)
     is_ready = models.BooleanField(default=False)
     autostart = models.BooleanField(default=False)
+    screen_at = models.DateTimeField(null=True, blank=True)
     xml_digest = models.CharField(max_length=64, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)

@@ -46,6 +46,7 @@ def vm_cell(vm: Vm, job: Job | None) -> Cell:
         "memory": vm.memory_mib,
         "disk_used": load.disk_used_mib if load else None,
         "disk": vm.disk_mib,
+        "screen": vm.screen_at.isoformat() if vm.screen_at else None,
         "gone": vm.deleted_at is not None,
     }
 

@@ -47,6 +47,7 @@ ACTIONS: dict[str, Level] = {
     "vm.resume": Level.OWNER,
     "vm.hibernate": Level.OWNER,
     "vm.send_keys": Level.OWNER,
+    "vm.screen": Level.OWNER,
     "vm.delete": Level.OWNER,
     "vm.console": Level.OWNER,
     "job.list": Level.SIGNED_IN,

@@ -83,8 +83,7 @@ def refusal(verb: str, seen: Seen) -> str:
 def require_verb(actor: Actor, vm: Vm, verb: str) -> None:
     """Raise Forbidden or WrongState when `actor` may not do `verb` to `vm` now."""
     require(actor, f"vm.{verb}", vm.project_id)
-    if not _host_answers(vm):
-        raise WrongState(SILENT, name=vm.name)
+    require_answer(vm)
     if said := refusal(verb, Seen(vm.seen)):
         raise WrongState(said, name=vm.name)
     if VERBS[verb].managed_only and not vm.is_managed:
@@ -101,9 +100,15 @@ def _require_not_copied(vm: Vm) -> None:
         )
 
 
+def require_answer(vm: Vm) -> None:
+    """Raise WrongState while the machine's host does not answer."""
+    if not host_answers(vm):
+        raise WrongState(SILENT, name=vm.name)
+
+
 def allowed_verbs(actor: Actor, vm: Vm, *, busy: bool = False) -> tuple[str, ...]:
     """The verbs that the machine's state and the actor's rights allow now, in the table's order."""
-    if busy or not _host_answers(vm):
+    if busy or not host_answers(vm):
         return ()
     level = level_of(actor, vm.project_id)
     return tuple(
@@ -125,5 +130,6 @@ def queue_verb(actor: Actor, verb: str, vm: Vm, **args: Any) -> Job:
     return job
 
 
-def _host_answers(vm: Vm) -> bool:
+def host_answers(vm: Vm) -> bool:
+    """Whether the machine's host can be asked for anything."""
     return vm.host is not None and vm.host.state == HostState.ONLINE

@@ -11,7 +11,7 @@ from vrabec.jobs.plans import Args, Plan, Step, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib.errors import NoCapacity, Unavailable, WrongState
 from vrabec.models.vms import Seen, Vm, Wished
-from vrabec.services.facts import write_vm
+from vrabec.services.facts import vm_restarted, write_vm
 from vrabec.services.vms import SHUTDOWN_SECONDS
 from vrabec.workflows.vms import host_of, start, stop, vm_of
 
@@ -109,6 +109,7 @@ def _reboot(run: Run) -> None:
             _require_patience(run, vm, deadline)
             run.check()
             run.wait(0.2)
+    vm_restarted(vm.pk)
 
 
 def _require_patience(run: Run, vm: Vm, deadline: float) -> None:
@@ -125,6 +126,7 @@ def _require_patience(run: Run, vm: Vm, deadline: float) -> None:
 def _reset(run: Run) -> None:
     vm = vm_of(run)
     lifecycle.reset(host_of(run, vm), str(vm.uuid))
+    vm_restarted(vm.pk)
 
 
 # --- pause

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from base64 import b64decode
+from typing import Any, BinaryIO
 
 import click
 
@@ -100,6 +101,15 @@ def pause(app: App, name: str, wait: bool, timeout: float | None) -> None:
 def send_keys(app: App, name: str, keys: tuple[str, ...], wait: bool, timeout: float | None) -> None:
     """Press KEYS one after the other: ctrl-alt-delete, f2, enter, a."""
     after(app, app.client.send_keys_vm(app.client.find_vm(name)["id"], *keys), wait=wait, timeout=timeout)
+
+
+@vm.command()
+@vm_argument
+@click.argument("file", type=click.File("wb", lazy=True), metavar="FILE.png")
+@pass_app
+def screenshot(app: App, name: str, file: BinaryIO) -> None:
+    """Write what the screen shows now to a PNG file; "-" is standard output."""
+    file.write(b64decode(app.client.take_screenshot(app.client.find_vm(name)["id"])["png"]))
 
 
 @vm.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -18,6 +19,7 @@ from vrabec.services import vms
 from vrabec.services.cells import active_jobs, vm_cell
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.permissions import may
+from vrabec.services.screens import ask_screen, get_screen
 from vrabec.services.states import starts_with_host
 from vrabec.services.vm_edit import VmWords, describe_vm
 from vrabec.services.wishes import VmWish
@@ -72,6 +74,20 @@ class KeysIn(Schema):
         list[Annotated[str, Field(max_length=100)]],
         Field(max_length=100, examples=[["ctrl-alt-delete"]]),
     ] = [vms.CTRL_ALT_DELETE]
+
+
+class ScreenOut(Schema):
+    """A picture of a screen: `png` is the file, in base64."""
+
+    taken_at: datetime
+    png: str
+
+
+class Asked(Schema):
+    """A picture was asked for; `taken_at` is the last one's time so far."""
+
+    vm: int
+    taken_at: datetime | None
 
 
 class VmOut(Schema):
@@ -283,6 +299,26 @@ def send_keys(request: HttpRequest, vm_id: int, wish: KeysIn | None = None) -> S
     """Press keys on the keyboard of a machine; without a body Ctrl-Alt-Del."""
     who = actor(request)
     return _queued(vms.send_keys_vm(who, vm=vms.get_vm(who, vm_id=vm_id), keys=(wish or KeysIn()).keys))
+
+
+@router.get("/vms/{vm_id}/screenshot", response=answers({200: ScreenOut}), operation_id="get_screenshot")
+@action("vm.screen")
+def screenshot(request: HttpRequest, vm_id: int) -> ScreenOut:
+    """The last picture of a machine's screen."""
+    who = actor(request)
+    vm = vms.get_vm(who, vm_id=vm_id)
+    png = get_screen(who, vm=vm)
+    return ScreenOut(taken_at=vm.screen_at or vm.state_since, png=b64encode(png).decode())
+
+
+@router.post("/vms/{vm_id}/screenshot", response=answers({202: Asked}), operation_id="ask_screenshot")
+@action("vm.screen")
+def ask_screenshot(request: HttpRequest, vm_id: int) -> Status[Asked]:
+    """Want a new picture of a machine's screen; it is there within seconds, with a later `taken_at`."""
+    who = actor(request)
+    vm = vms.get_vm(who, vm_id=vm_id)
+    ask_screen(who, vm=vm)
+    return Status(202, Asked(vm=vm.pk, taken_at=vm.screen_at))
 
 
 @router.post("/vms/{vm_id}/resume", response=answers({202: VmJob}), operation_id="resume_vm")

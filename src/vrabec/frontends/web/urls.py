@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/<int:vm_id>/reset", vm_verbs.reset, name="vm-reset"),
     path("machines/<int:vm_id>/pause", vm_verbs.pause, name="vm-pause"),
     path("machines/<int:vm_id>/send-keys", vm_verbs.send_keys, name="vm-send-keys"),
+    path("machines/<int:vm_id>/screen", vm_verbs.screen, name="vm-screen"),
     path("machines/<int:vm_id>/hibernate", vm_verbs.hibernate, name="vm-hibernate"),
     path("machines/<int:vm_id>/resume", vm_verbs.resume, name="vm-resume"),
     path("machines/<int:vm_id>/delete", vm_verbs.delete, name="vm-delete"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -16,6 +17,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm
 from vrabec.services import vms
 from vrabec.services.permissions import require
+from vrabec.services.screens import ask_screen, get_screen
 
 
 @page("vm.start", methods=("POST",))
@@ -30,14 +32,14 @@ def shutdown(request: PageRequest, vm_id: int) -> HttpResponse:
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     require(request.actor, "vm.shutdown", vm.project_id)
     if request.method == "GET":
-        return _ask(request, "shutdown", vm, seconds=vms.SHUTDOWN_SECONDS)
+        return _ask(request, "shutdown", vm, {"seconds": vms.SHUTDOWN_SECONDS})
     typed = request.POST.get("deadline_seconds", str(vms.SHUTDOWN_SECONDS)).strip()[:10]
     seconds = int(typed) if typed.isascii() and typed.isdigit() else 0  # which the service refuses
     then_power_off = "then_power_off" in request.POST
     try:
         vms.shutdown_vm(request.actor, vm=vm, deadline_seconds=seconds, then_power_off=then_power_off)
     except Invalid as wrong:
-        return _ask(request, "shutdown", vm, wrong, seconds=typed)
+        return _ask(request, "shutdown", vm, {"seconds": typed}, wrong)
     return _went(request, vm)
 
 
@@ -47,7 +49,7 @@ def power_off(request: PageRequest, vm_id: int) -> HttpResponse:
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     require(request.actor, "vm.power_off", vm.project_id)
     if request.method == "GET":
-        return _ask(request, "power_off", vm)
+        return _ask(request, "power_off", vm, {})
     return _act(request, vm_id, vms.power_off_vm)
 
 
@@ -75,6 +77,16 @@ def send_keys(request: PageRequest, vm_id: int) -> HttpResponse:
     return _act(request, vm_id, vms.send_keys_vm)
 
 
+@page("vm.screen", methods=("GET", "POST"))
+def screen(request: PageRequest, vm_id: int) -> HttpResponse:
+    """The last picture of its screen; POST wants a new one."""
+    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    if request.method == "GET":
+        return HttpResponse(get_screen(request.actor, vm=vm), content_type="image/png")
+    ask_screen(request.actor, vm=vm)
+    return _went(request, vm)
+
+
 @page("vm.hibernate", methods=("POST",))
 def hibernate(request: PageRequest, vm_id: int) -> HttpResponse:
     """Save its memory and switch it off."""
@@ -95,10 +107,10 @@ def delete(request: PageRequest, vm_id: int) -> HttpResponse:
     typed = request.POST.get("name", "")
     about = {"typed": typed, "load": getattr(vm, "load", None)}
     if request.method == "GET":
-        return _ask(request, "delete", vm, **about)
+        return _ask(request, "delete", vm, about)
     if typed.strip() != vm.name:
         wrong = Invalid("This is not the name of the machine: %(name)s.", field="name", name=vm.name)
-        return _ask(request, "delete", vm, wrong, **about)
+        return _ask(request, "delete", vm, about, wrong)
     vms.delete_vm(request.actor, vm=vm)
     messages.success(request, gettext("%(name)s is being deleted.") % {"name": vm.name})
     return see_other(request, reverse("vms"))
@@ -119,10 +131,10 @@ def _went(request: PageRequest, vm: Vm) -> HttpResponse:
 
 
 def _ask(
-    request: PageRequest, question: str, vm: Vm, wrong: Invalid | None = None, **more: object
+    request: PageRequest, question: str, vm: Vm, typed: dict[str, Any], wrong: Invalid | None = None
 ) -> HttpResponse:
     """A question before a verb, or again with what was `wrong`: in the dialog, or as a page of its own."""
-    context = {"vm": vm, "wrong": wrong, "form": f"vms/{question}_form.html"} | more
+    context = typed | {"vm": vm, "wrong": wrong, "form": f"vms/{question}_form.html"}
     context["is_hibernated"] = vm.seen == Seen.HIBERNATED
     status = 422 if wrong else 200
     if is_fragment(request):

@@ -26,6 +26,7 @@ from vrabec.services.lists import SORTS, VmList, VmQuery, list_vms
 from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
+from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
 from vrabec.services.verbs import allowed_verbs
@@ -96,6 +97,7 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     context = about(request.actor, vm)
     context["starts_with_host"] = starts_with_host(vm)
+    context["has_screen"] = has_screen(vm) and may(request.actor, "vm.screen", vm.project_id)
     context["lines"] = lines(vm_activity(request.actor, vm=vm)[:RECENT])
     return render(request, "vms/overview.html", context)
 

@@ -55,6 +55,12 @@ const PAINT = {
     button.dataset.copy = cell.address;
     button.hidden = !cell.address;
   },
+  screen(element, cell) {
+    if (!cell.screen || element.dataset.at === cell.screen) return;
+    element.dataset.at = cell.screen;
+    element.src = `${element.dataset.src}?at=${encodeURIComponent(cell.screen)}`;
+    element.hidden = false;
+  },
   ready(element, cell) {
     setText(element, cell.ready ? element.dataset.yes : element.dataset.no);
   },

@@ -149,12 +149,13 @@ function toggleJobs(event) {
 // ---- dialogs and answers
 
 function onSwap(event) {
+  if (event.detail.target.matches("[hx-swap=none]")) return; // told also where nothing was swapped
   const dialog = document.getElementById("dialog");
   if (event.detail.target === dialog && dialog.firstElementChild) {
     if (!dialog.open) dialog.showModal();
     checkName(dialog.querySelector("form[data-ask]"));
-  } else if (dialog?.open) {
-    dialog.close(); // what it asked was done, or refused by a strip below it
+  } else if (dialog?.open && (event.detail.target === dialog || event.detail.target.id === "flash")) {
+    dialog.close(); // what it asked was done, or refused by a strip that lies below it
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
   if (event.detail.target.id === "flash" && event.detail.target.firstElementChild) {

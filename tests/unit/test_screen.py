@@ -1,0 +1,42 @@
+"""Pictures of screens: from PPM to PNG."""
+
+import struct
+import zlib
+
+import pytest
+
+from vrabec.hypervisor.screen import png_of
+from vrabec.lib.errors import HostError
+
+RED, GREEN, BLUE, BLACK = b"\xff\0\0", b"\0\xff\0", b"\0\0\xff", b"\0\0\0"
+
+
+def pixels(png: bytes) -> tuple[int, int, bytes]:
+    """Width, height and the rows, each behind its filter byte; the check sums are looked at."""
+    at, body, size = 8, b"", (0, 0)
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        data = png[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", png[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + data)
+        if kind == b"IHDR":
+            size = struct.unpack(">II", data[:8])
+        body += data if kind == b"IDAT" else b""
+        at += 12 + length
+    return *size, zlib.decompress(body)
+
+
+def test_a_small_picture_keeps_every_pixel() -> None:
+    png = png_of(b"P6\n2 2\n255\n" + RED + GREEN + BLUE + BLACK, 800)
+    assert pixels(png) == (2, 2, b"\0" + RED + GREEN + b"\0" + BLUE + BLACK)
+
+
+def test_a_wide_picture_loses_whole_pixels() -> None:
+    rows = [RED + GREEN + BLUE, BLUE + BLUE + BLUE, BLACK + GREEN + RED]
+    png = png_of(b"P6 3 3 255\n" + b"".join(rows), 2)
+    assert pixels(png) == (2, 2, b"\0" + RED + BLUE + b"\0" + BLACK + RED)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"P6 2 2 65535\n" + b"x" * 24, b"P6 a b 255\n"])
+def test_another_kind_of_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(HostError, match="cannot read"):
+        png_of(data, 800)
