@@ -132,6 +132,27 @@ class Vm(TypedDict):
     created_at: str
 
 
+class Curve(TypedDict):
+    """One metric over time: a figure a point, None where nobody watched."""
+
+    average: list[float | None]
+    maximum: list[float | None]
+
+
+class History(TypedDict):
+    """What a machine used; point `i` stands for `step_s` seconds from `start` + `i` * `step_s`."""
+
+    range: str
+    start: str
+    step_s: int
+    cpu_percent: Curve
+    memory_used_mib: Curve
+    disk_read_bytes_s: Curve
+    disk_written_bytes_s: Curve
+    net_received_bytes_s: Curve
+    net_sent_bytes_s: Curve
+
+
 class Step(TypedDict):
     """One step of a job."""
 

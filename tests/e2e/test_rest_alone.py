@@ -97,6 +97,7 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
     wait_until(lambda: rest("GET", one)["ready"], "the guest answers")
     assert on_host.domains() == {"main.heron": "running"}
     assert [vm["name"] for vm in rest("GET", "/vms?search=heron&state=running")["items"]] == ["heron"]
+    wait_until(lambda: history_begun(rest, one), "the history of load has begun")
     rest("POST", "/vms", wish, status=409)
     rest("POST", f"{one}/start", status=409)
     rest("POST", f"/jobs/{made['job']['id']}/cancel", status=409)
@@ -133,6 +134,12 @@ def a_screen_is_seen(rest: Rest, one: str) -> None:
     rest("POST", f"{one}/screenshot", status=202)
     wait_until(lambda: rest("POST", f"{one}/screenshot", status=202)["taken_at"], "a picture was taken")
     assert b64decode(rest("GET", f"{one}/screenshot")["png"]).startswith(b"\x89PNG")
+
+
+def history_begun(rest: Rest, one: str) -> bool:
+    found = rest("GET", f"{one}/history?range=1h")
+    used = [value for value in found["memory_used_mib"]["average"] if value is not None]
+    return bool(used) and 0 < used[-1] < 192
 
 
 def a_job_fails_is_repeated_and_dismissed(rest: Rest, controller: Controller, on_host: OnHost) -> None:

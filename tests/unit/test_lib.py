@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from vrabec.lib.errors import Invalid
 from vrabec.lib.names import LABEL, check_label, nearest_label
 from vrabec.lib.passwords import hash_password
-from vrabec.lib.units import parse_mib, show_mib
+from vrabec.lib.units import parse_mib, show_mib, show_rate
 
 
 @pytest.mark.parametrize("name", ["a", "web-1", "x" * 63, "a0"])
@@ -54,3 +54,18 @@ def test_a_password_is_hashed_with_a_salt_of_its_own() -> None:
     assert first != second
     assert first.startswith("$6$")
     assert len(first) > 90
+
+
+@pytest.mark.parametrize(
+    ("bytes_s", "said", "bits"),
+    [
+        (0, "0 B/s", "0 bit/s"),
+        (999, "999 B/s", "8.0 kbit/s"),
+        (1000, "1 kB/s", "8 kbit/s"),
+        (18_400_000, "18 MB/s", "147 Mbit/s"),
+        (2.5e9, "2.5 GB/s", "20 Gbit/s"),
+    ],
+)
+def test_rates_are_decimal(bytes_s: float, said: str, bits: str) -> None:
+    assert show_rate(bytes_s) == said
+    assert show_rate(8 * bytes_s, "bit") == bits

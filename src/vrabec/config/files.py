@@ -23,7 +23,7 @@ class Config:
     """Every setting, with its default."""
 
     data_dir: str = "/var/lib/vrabec"
-    """Database, templates, keys."""
+    """Database, templates, keys, the machines' history of load."""
     run_dir: str = "/run/vrabec"
     """Sockets between the processes."""
     database: str = ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from uuid import UUID
 
 from vrabec.hypervisor.spec import Sample
 from vrabec.lib.clock import now
 from vrabec.models.vms import VmLoad
 from vrabec.services.facts import write_loads
+from vrabec.services.history import Watched, write_history
 
 
 class Loads:
@@ -19,24 +21,35 @@ class Loads:
     def write(self, samples: Iterable[Sample], ids: Mapping[str, int]) -> None:
         """Write the load of every machine sampled twice; the first sample only begins the count."""
         last, self._last = self._last, {}
-        loads = []
+        watched = []
         for sample in samples:
             self._last[sample.uuid] = sample
             before = last.get(sample.uuid)
             if before and sample.uuid in ids:
-                loads.append(load_between(before, sample, ids[sample.uuid]))
-        if loads:
-            write_loads(loads)
+                load = load_between(before, sample, ids[sample.uuid])
+                watched.append(Watched(load, UUID(sample.uuid), sample.at_s - before.at_s))
+        if watched:
+            write_loads([one.load for one in watched])
+            write_history(watched)
 
 
 def load_between(before: Sample, after: Sample, vm_id: int) -> VmLoad:
     """The load between two samples; CPU in percent of all the machine's CPUs."""
     seconds = max(after.at_s - before.at_s, 0.001)
-    used_ns = max(0, after.cpu_time_ns - before.cpu_time_ns)  # a restarted machine counts from 0 again
+
+    def rate(counter: str) -> float:
+        # A restarted machine counts from 0 again, and a disk taken out takes its count with it.
+        grown: int = getattr(after, counter) - getattr(before, counter)
+        return max(0, grown) / seconds
+
     return VmLoad(
         vm_id=vm_id,
-        cpu_percent=min(100.0, used_ns / 1e7 / seconds / max(after.cpus, 1)),
+        cpu_percent=min(100.0, rate("cpu_time_ns") / 1e7 / max(after.cpus, 1)),
         memory_used_mib=after.memory_used_mib,
         disk_used_mib=after.disk_used_mib,
+        disk_read_bytes_s=rate("disk_read_bytes"),
+        disk_written_bytes_s=rate("disk_written_bytes"),
+        net_received_bytes_s=rate("net_received_bytes"),
+        net_sent_bytes_s=rate("net_sent_bytes"),
         seen_at=now(),
     )

@@ -1,4 +1,4 @@
-"""Amounts as people read and type them. Sizes are binary: 1 GiB = 1024 MiB."""
+"""Amounts as people read and type them. Sizes are binary (1 GiB = 1024 MiB), rates decimal."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def show_mib(mib: float) -> str:
 def exact_mib(mib: int) -> str:
     """`mib` mebibytes so that `parse_mib` gives them back: "8 GiB", "1100 MiB"."""
     return show_mib(mib) if mib % 1024 == 0 else f"{mib} MiB"
+
+
+def show_rate(per_second: float, unit: str = "B") -> str:
+    """A rate for a person: "18 MB/s", with "bit" as unit "84 Mbit/s"; decimal, as disks are sold."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if per_second >= factor:
+            return f"{_short(per_second / factor)} {prefix}{unit}/s"
+    return f"{per_second:.0f} {unit}/s"
 
 
 def _short(value: float) -> str:

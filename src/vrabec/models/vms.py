@@ -133,10 +133,17 @@ class Vm(models.Model):
 
 
 class VmLoad(models.Model):
-    """The latest load of a machine, in a narrow row of its own: written every ten seconds."""
+    """The latest load of a machine, in a narrow row of its own: written every ten seconds.
+
+    Rates are over the time since the sample before. How it was earlier: services/history.py.
+    """
 
     vm = models.OneToOneField(Vm, on_delete=models.CASCADE, primary_key=True, related_name="load")
     cpu_percent = models.FloatField(default=0)
     memory_used_mib = models.PositiveIntegerField(default=0)
     disk_used_mib = models.PositiveIntegerField(default=0)
+    disk_read_bytes_s = models.FloatField(default=0)
+    disk_written_bytes_s = models.FloatField(default=0)
+    net_received_bytes_s = models.FloatField(default=0)
+    net_sent_bytes_s = models.FloatField(default=0)
     seen_at = models.DateTimeField()

@@ -99,6 +99,6 @@ def write_loads(loads: list[VmLoad]) -> None:
         batch_size=500,
         update_conflicts=True,
         unique_fields=["vm"],
-        update_fields=["cpu_percent", "memory_used_mib", "disk_used_mib", "seen_at"],
+        update_fields=[field.name for field in VmLoad._meta.concrete_fields if not field.primary_key],
     )
     changed("vm", *(load.vm_id for load in loads))

@@ -48,5 +48,13 @@ def show_mib(mib: float | None) -> str:
     return f"{_short(mib)} MiB"
 
 
+def show_rate(per_second: float, unit: str = "B") -> str:
+    """A rate for a person: "18 MB/s", with "bit" as unit "84 Mbit/s"; decimal, as disks are sold."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if per_second >= factor:
+            return f"{_short(per_second / factor)} {prefix}{unit}/s"
+    return f"{per_second:.0f} {unit}/s"
+
+
 def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"

@@ -13,6 +13,7 @@ import click
 from vrabec_client.cli import (
     INTERRUPTED,
     console,
+    history,
     hosts,
     jobs,
     output,
@@ -58,6 +59,7 @@ for command in (
 ):  # fmt: skip
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)
+vm_edit.vm.add_command(history.history)
 
 
 def run(arguments: list[str]) -> int:

@@ -11,7 +11,18 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from vrabec import __version__
-from vrabec.frontends.rest import consoles, hosts, jobs, projects, session, templates, tokens, vm_edit, vms
+from vrabec.frontends.rest import (
+    consoles,
+    history,
+    hosts,
+    jobs,
+    projects,
+    session,
+    templates,
+    tokens,
+    vm_edit,
+    vms,
+)
 from vrabec.lib.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, VrabecError
 from vrabec.services.health import database_fault
 
@@ -27,7 +38,7 @@ api = NinjaAPI(
     docs_url=None,
     urls_namespace="rest",
 )
-for module in (session, vms, vm_edit, consoles, jobs, templates, hosts, projects, tokens):
+for module in (session, vms, vm_edit, history, consoles, jobs, templates, hosts, projects, tokens):
     api.add_router("", module.router)
 
 
