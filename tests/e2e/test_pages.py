@@ -25,6 +25,7 @@ SIDEWAYS = """() => [...document.querySelectorAll(":not(#filters)")]  // a strip
 LOOKS = [(width, theme) for width in ("desk", "phone") for theme in ("light", "dark")]
 FIRST_VISIT_BYTES = 150_000
 NEXT_PAGE_BYTES = 20_000
+CHARTS_ARE_DRAWN = "[...document.querySelectorAll('[data-plot]')].filter((place) => place.plot).length === 4"
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -131,6 +132,14 @@ def test_pages_are_light(person: Person, scene: dict[str, str], controller: Cont
     with page.expect_response("**/cells?*"):
         page.locator("tr .row-name").first.click()
     following = sum(received)
-    print(f"first visit {first / 1000:.1f} KB, next page {following / 1000:.1f} KB")
+    page.wait_for_function(CHARTS_ARE_DRAWN)
+    charts = sum(received) - following
+    received.clear()
+    page.reload()
+    page.wait_for_function(CHARTS_ARE_DRAWN)
+    again = sum(received)
+    print(f"first visit {first / 1000:.1f} KB, next page {following / 1000:.1f} KB", end=", ")
+    print(f"what draws charts {charts / 1000:.1f} KB once, a page with charts then {again / 1000:.1f} KB")
     assert 10_000 < first <= FIRST_VISIT_BYTES
     assert 1000 < following <= NEXT_PAGE_BYTES
+    assert 1000 < again <= NEXT_PAGE_BYTES

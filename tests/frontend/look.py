@@ -29,6 +29,8 @@ DESK, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 800}
 PAGES = {
     "machines": "/",
     "machine": "/machines/12",
+    "machine-day": "/machines/12?range=1d",
+    "machine-words": "/machines/12?range=1w",
     "machine-off": "/machines/15",
     "machine-lost": "/machines/2",
     "machine-activity": "/machines/12/activity",
@@ -63,6 +65,7 @@ ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "refused": (("type", "#name"), ("check", "input[value=custom]"), ("click", "button.btn-wide")),
     "menu": (("click", "#actions summary"),),
     "places": (("click", "[data-side]"),),
+    "machine-words": (("click", "#history summary"),),
 }
 TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3"}
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import cos, pi
+from random import Random
 
+from vrabec.lib import rings
 from vrabec.lib.actor import SYSTEM, Actor
 from vrabec.lib.clock import now
 from vrabec.models.hosts import Host, HostState
@@ -12,6 +15,7 @@ from vrabec.models.projects import Grant, Project, Role
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.users import User
 from vrabec.models.vms import Seen, Vm, VmLoad, Wished
+from vrabec.services.history import directory
 from vrabec.services.people import actor_of
 from vrabec.services.record import record
 
@@ -66,6 +70,7 @@ def build(*, extra: int = 60) -> dict[str, User]:
         )
         _vm(words.split(), hosts, projects, template, found["jana"])
     _jobs(found["jana"])
+    _history(Vm.objects.get(name="moodle"))
     return found
 
 
@@ -145,9 +150,27 @@ def _vm(
             cpu_percent=cpu,
             memory_used_mib=int(used),
             disk_used_mib=int(disk_used) * 1024,
+            disk_read_bytes_s=11e6,
+            disk_written_bytes_s=7e6,
+            net_received_bytes_s=3.5e6,
+            net_sent_bytes_s=7e6,
             seen_at=now(),
         )
     return vm
+
+
+def _history(vm: Vm) -> None:
+    """A week of a busy web server, looked at every minute; an hour in it nobody watched."""
+    chance, until, noise = Random(7), now().timestamp(), 0.0  # noqa: S311 - the same picture each time
+    for minute in range(7 * 24 * 60, 0, -1):
+        if 600 < minute < 660:
+            continue
+        at = until - 60 * (minute - 1)
+        noise = 0.9 * noise + chance.gauss(0, 0.08)
+        busy = max(0.02, 0.5 - 0.45 * cos(2 * pi * (at % 86400) / 86400) + noise)
+        rates = (9e6 * busy, 6e6 * busy * chance.random(), 4e6 * busy, 12e6 * busy)
+        load = (60 * busy, 5600 + 900 * busy, *rates)
+        rings.write(directory() / f"{vm.pk}.ring", vm.uuid, (at - 60, at), load)
 
 
 def _jobs(maker: User) -> None:

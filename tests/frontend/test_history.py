@@ -27,10 +27,10 @@ def folder(tmp_path: Path, settings: Any) -> Path:
     return tmp_path / "history"
 
 
-def watch(vm: Vm, *cpu_percent: float, ago_s: float = 0) -> None:
+def watch(vm: Vm, *cpu_percent: float, ago_s: float = 0, **rates: float) -> None:
     """Look at `vm` every ten seconds and see these, the last of them `ago_s` seconds ago."""
     for place, percent in enumerate(cpu_percent):
-        rates = {"disk_read_bytes_s": 18 * MB, "net_sent_bytes_s": 500}
+        rates = {"disk_read_bytes_s": 18 * MB, "net_sent_bytes_s": 500, **rates}
         seen = now() - timedelta(seconds=ago_s + 10 * (len(cpu_percent) - 1 - place))
         load = VmLoad(vm=vm, cpu_percent=percent, memory_used_mib=96, seen_at=seen, **rates)
         write_history([Watched(load, vm.uuid, 10.0)])

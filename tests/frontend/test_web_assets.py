@@ -70,6 +70,8 @@ def test_modules_import_each_other_by_hashed_names(collected: Path) -> None:
     for name in imports:
         assert re.fullmatch(r"\w+\.[0-9a-f]{12}\.js", name)
         assert (collected / "js" / name).exists()
+    (later,) = re.findall(r'import\("\./(charts\.[0-9a-f]{12}\.js)"\)', entry.read_text())
+    assert (collected / "js" / later).exists()
 
 
 def test_what_a_first_visit_loads_is_small(collected: Path) -> None:

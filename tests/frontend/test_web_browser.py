@@ -388,10 +388,21 @@ def test_amounts_are_the_same_on_the_server_and_in_the_browser(visit: Visit, sit
     ]
     script = """async (pairs) => {
       const f = await import("/static/js/format.js");
-      return pairs.map(([u, t]) => [f.usedOf(u, t), f.mib(u), f.percent(u), f.share(u, t)]);
+      return pairs.map(([u, t]) => [f.usedOf(u, t), f.mib(u), f.percent(u), f.share(u, t), f.rate(u * t),
+        f.bitRate(u * t)]);
     }"""
     there = page.evaluate(script, json.loads(json.dumps(pairs)))
-    here = [[show.used_of(u, t), show.mib(u), show.percent(u), show.share(u, t)] for u, t in pairs]
+    here = [
+        [
+            show.used_of(u, t),
+            show.mib(u),
+            show.percent(u),
+            show.share(u, t),
+            show.rate(u * t),
+            show.bit_rate(u * t),
+        ]
+        for u, t in pairs
+    ]
     assert there == here
 
 

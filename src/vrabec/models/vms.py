@@ -147,3 +147,9 @@ class VmLoad(models.Model):
     net_received_bytes_s = models.FloatField(default=0)
     net_sent_bytes_s = models.FloatField(default=0)
     seen_at = models.DateTimeField()
+
+    @property
+    def rates(self) -> tuple[int, int, int, int]:
+        """Bytes a second: read from and written to disks, received from and sent to networks."""
+        disks = round(self.disk_read_bytes_s), round(self.disk_written_bytes_s)
+        return *disks, round(self.net_received_bytes_s), round(self.net_sent_bytes_s)

@@ -7,7 +7,7 @@ from typing import Any
 
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job, JobState
-from vrabec.models.vms import Vm, VmLoad
+from vrabec.models.vms import Seen, Vm, VmLoad
 from vrabec.services.jobs import can_cancel
 from vrabec.services.states import job_title, shown_vm
 
@@ -29,7 +29,7 @@ def vm_cells(vm_ids: Iterable[int]) -> list[tuple[int | None, Cell]]:
 
 
 def vm_cell(vm: Vm, job: Job | None) -> Cell:
-    """One machine's cell; sizes in MiB, times in UTC."""
+    """One machine's cell; sizes in MiB, times in UTC; `rates` are VmLoad's, measured until `at` (Unix)."""
     shown = shown_vm(vm, job, vm.host)
     load: VmLoad | None = getattr(vm, "load", None)
     return {
@@ -45,6 +45,8 @@ def vm_cell(vm: Vm, job: Job | None) -> Cell:
         "memory_used": load.memory_used_mib if load else None,
         "memory": vm.memory_mib,
         "disk_used": load.disk_used_mib if load else None,
+        "rates": load.rates if load and vm.seen == Seen.RUNNING else None,
+        "at": int(load.seen_at.timestamp()) if load else None,
         "disk": vm.disk_mib,
         "screen": vm.screen_at.isoformat() if vm.screen_at else None,
         "gone": vm.deleted_at is not None,

@@ -16,7 +16,20 @@ from markupsafe import Markup
 
 from vrabec.frontends.web import show
 
-_FILTERS = ("number", "percent", "mib", "used_of", "share", "time", "age", "machines", "initials", "cut")
+_FILTERS = (
+    "number",
+    "percent",
+    "mib",
+    "rate",
+    "bit_rate",
+    "used_of",
+    "share",
+    "time",
+    "age",
+    "machines",
+    "initials",
+    "cut",
+)
 _ICONS = Path(__file__).parent / "static/vendor/icons/icons.json"
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from vrabec.frontends.web import show
 from vrabec.models.jobs import Job
-from vrabec.models.vms import Vm, VmLoad
+from vrabec.models.vms import Seen, Vm, VmLoad
 from vrabec.services.states import shown_vm
 
 
@@ -33,6 +33,17 @@ class VmRow:
     memory: int
     disk_used: int | None
     disk: int
+    rates: tuple[int, int, int, int] | None
+
+    @property
+    def disk_rate(self) -> int | None:
+        """Bytes a second, read and written."""
+        return sum(self.rates[:2]) if self.rates else None
+
+    @property
+    def net_rate(self) -> int | None:
+        """Bytes a second, received and sent."""
+        return sum(self.rates[2:]) if self.rates else None
 
     @property
     def note(self) -> str:
@@ -63,4 +74,5 @@ def vm_row(vm: Vm, job: Job | None, *, with_host: bool) -> VmRow:
         memory=vm.memory_mib,
         disk_used=load.disk_used_mib if load else None,
         disk=vm.disk_mib,
+        rates=load.rates if load and vm.seen == Seen.RUNNING else None,
     )

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from markupsafe import Markup, escape
 
 from vrabec.lib.clock import now
-from vrabec.lib.units import show_mib
+from vrabec.lib.units import show_mib, show_rate
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 NOTHING = "–"
@@ -30,6 +30,16 @@ def percent(value: float | None) -> str:
 def mib(value: float | None) -> str:
     """An amount of mebibytes: "192 MiB", "5.1 GiB"; None -> a dash."""
     return NOTHING if value is None else show_mib(value)
+
+
+def rate(bytes_s: float | None) -> str:
+    """Bytes a second: "18 MB/s"; None -> a dash."""
+    return NOTHING if bytes_s is None else show_rate(bytes_s)
+
+
+def bit_rate(bytes_s: float | None) -> str:
+    """Bytes a second as networks are measured: "84 Mbit/s"; None -> a dash."""
+    return NOTHING if bytes_s is None else show_rate(8 * bytes_s, "bit")
 
 
 def used_of(used: float | None, total: float) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, gettext_noop
 from vrabec.frontends.web.access import PageRequest, is_fragment, page
 from vrabec.frontends.web.activity import lines
 from vrabec.frontends.web.drawer import MAX_ROWS
+from vrabec.frontends.web.history import history_of
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
 from vrabec.frontends.web.rows import VmRow, vm_row
@@ -98,6 +99,7 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     context = about(request.actor, vm)
     context["starts_with_host"] = starts_with_host(vm)
     context["has_screen"] = has_screen(vm) and may(request.actor, "vm.screen", vm.project_id)
+    context |= history_of(request.actor, vm, request)
     context["lines"] = lines(vm_activity(request.actor, vm=vm)[:RECENT])
     return render(request, "vms/overview.html", context)
 

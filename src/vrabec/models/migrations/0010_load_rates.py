@@ -6,5 +6,5 @@ RATES = ("disk_read_bytes_s", "disk_written_bytes_s", "net_received_bytes_s", "n
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vrabec", "0007_template_user_data")]
+    dependencies = [("vrabec", "0009_screen")]
     operations = [migrations.AddField("vmload", name, models.FloatField(default=0)) for name in RATES]

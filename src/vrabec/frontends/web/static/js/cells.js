@@ -67,8 +67,16 @@ const PAINT = {
   cpu: (element, cell) => meter(element, cell.cpu, format.percent(cell.cpu)),
   memory: (element, cell) => meter(element, fullness(cell.memory_used, cell.memory),
     format.usedOf(cell.memory_used, cell.memory)),
+  "cpu-number": (element, cell) => setText(element, format.percent(cell.cpu)),
+  "memory-number": (element, cell) => setText(element, format.usedOf(cell.memory_used, cell.memory)),
+  "disk-rate": (element, cell) => setText(element, format.rate(sum(cell.rates, 0, 2))),
+  "net-rate": (element, cell) => setText(element, format.bitRate(sum(cell.rates, 2, 4))),
   disk: (element, cell) => meter(element, fullness(cell.disk_used, cell.disk), format.usedOf(cell.disk_used, cell.disk)),
 };
+
+function sum(rates, begin, end) {
+  return rates && rates.slice(begin, end).reduce((all, one) => all + one);
+}
 
 function fullness(used, total) {
   return used === null ? null : format.share(used, total);

@@ -17,6 +17,20 @@ export function mib(value) {
   return `${short(value / factor)} ${unit}`;
 }
 
+// Decimal, as disks and lines are sold.
+const FACTORS = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
+
+export function rate(perSecond, unit = "B") {
+  if (perSecond === null) return NOTHING;
+  const [factor, prefix] = FACTORS.find(([size]) => perSecond >= size) ?? [1, ""];
+  const amount = perSecond / factor;
+  return `${prefix ? short(amount) : amount.toFixed(0)} ${prefix}${unit}/s`;
+}
+
+export function bitRate(bytesPerSecond) {
+  return bytesPerSecond === null ? NOTHING : rate(8 * bytesPerSecond, "bit");
+}
+
 export function usedOf(used, total) {
   if (used === null) return mib(total);
   const [factor] = UNITS.find(([size]) => total >= size) ?? UNITS[2];

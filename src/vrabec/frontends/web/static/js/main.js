@@ -10,3 +10,5 @@ startShell();
 startCells();
 startJobs();
 startLive();
+// Charts and what draws them are for the pages that have some.
+if (document.querySelector("[data-history]")) import("./charts.js").then((charts) => charts.start());
