@@ -58,7 +58,7 @@ def test_the_whole_life_of_a_machine_needs_no_reload(
 def choose(page: Page, action: str) -> None:
     """Take an action from the menu of a machine's page."""
     page.locator("#actions summary").click()
-    page.locator("#actions").get_by_text(action).click()
+    page.locator("#actions").get_by_text(action, exact=True).click()
 
 
 def test_a_refused_form_keeps_what_was_typed_and_names_field_and_limit(ada: Person, on_host: OnHost) -> None:
