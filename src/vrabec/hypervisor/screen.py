@@ -10,6 +10,8 @@ from vrabec.lib.errors import HostError
 
 MOST_BYTES = 64 * 2**20
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PALETTE = 256
+"""The most colours that it has."""
 
 
 def picture(host: HostConnection, uuid: str, *, most_wide: int = 800) -> bytes:
@@ -56,10 +58,16 @@ def _thinned(row: bytes, step: int) -> bytes:
 
 
 def _png(width: int, rows: list[bytes]) -> bytes:
-    """Format: https://www.w3.org/TR/png-3, 8 bits a colour, no filter."""
-    head = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
-    body = zlib.compress(b"".join(b"\0" + row for row in rows), 6)
-    return _PNG + _chunk(b"IHDR", head) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    """Format: https://www.w3.org/TR/png-3, no filter; a palette where it does, as text has few colours."""
+    colours = sorted({row[at : at + 3] for row in rows for at in range(0, 3 * width, 3)})
+    is_indexed = len(colours) <= _PALETTE
+    if is_indexed:
+        number = {colour: index for index, colour in enumerate(colours)}
+        rows = [bytes(number[row[at : at + 3]] for at in range(0, 3 * width, 3)) for row in rows]
+    head = struct.pack(">IIBBBBB", width, len(rows), 8, 3 if is_indexed else 2, 0, 0, 0)
+    palette = _chunk(b"PLTE", b"".join(colours)) if is_indexed else b""
+    body = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
+    return _PNG + _chunk(b"IHDR", head) + palette + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
