@@ -11,6 +11,7 @@ CELL_WIDTH, CELL_HEIGHT = 9, 16
 """Of text mode 3 in 720 x 400: the ninth column is a gap."""
 _PIXELS = """canvas => {
   const { width, height } = canvas;
+  if (!width || !height) return [1, ""];  // the guest changes its mode
   const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
   const { data } = copy.getImageData(0, 0, width, height);

@@ -27,6 +27,8 @@ SAME = {
     "ConsoleOut": schemas.ConsoleTicket,
     "Asked": schemas.Asked,
     "ScreenOut": schemas.Screen,
+    "CurveOut": schemas.Curve,
+    "HistoryOut": schemas.History,
     "JobOut": schemas.Job,
     "JobPage": schemas.JobPage,
     "StepOut": schemas.Step,
