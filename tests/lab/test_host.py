@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,12 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 5) -> bool:
     return True
 
 
-def namespaces_in_use(kind: str) -> set[str]:
+def processes_in(kind: str, namespace: str) -> set[str]:
     found = set()
     for path in Path("/proc").glob(f"[0-9]*/ns/{kind}"):
-        try:
-            found.add(os.readlink(path))
-        except OSError:  # that process ended meanwhile
-            continue
+        with suppress(OSError):  # that process ended meanwhile
+            if os.readlink(path) == namespace:
+                found.add(path.parts[2])
     return found
 
 
@@ -180,11 +179,13 @@ def test_close_leaves_no_process_namespace_mount_or_file(tmp_path: Path) -> None
         own = {
             kind: host.run("readlink", f"/proc/1/ns/{kind}").strip() for kind in ("net", "pid", "mnt", "uts")
         }
-        assert all(namespace in namespaces_in_use(kind) for kind, namespace in own.items())
+        inside = {kind: processes_in(kind, namespace) for kind, namespace in own.items()}
+        assert all(inside.values())
         assert labs.traces(host.lab_name)
 
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert not any(namespace in namespaces_in_use(kind) for kind, namespace in own.items())
+    # The kernel gives a namespace's number to the next one: only those that were inside are looked for.
+    assert not any(inside[kind] & processes_in(kind, namespace) for kind, namespace in own.items())
     assert labs.traces(host.lab_name) == []
     assert not host.directory.exists()
 
