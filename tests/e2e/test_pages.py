@@ -25,7 +25,9 @@ SIDEWAYS = """() => [...document.querySelectorAll(":not(#filters)")]  // a strip
 LOOKS = [(width, theme) for width in ("desk", "phone") for theme in ("light", "dark")]
 FIRST_VISIT_BYTES = 150_000
 NEXT_PAGE_BYTES = 20_000
-CHARTS_ARE_DRAWN = "[...document.querySelectorAll('[data-plot]')].filter((place) => place.plot).length === 4"
+CHARTS_ARE_DRAWN = (
+    "() => [...document.querySelectorAll('[data-plot]')].filter((place) => place.plot).length === 4"
+)
 expect.set_options(timeout=PATIENCE_MS)
 
 
