@@ -101,8 +101,8 @@ def test_doctor_finds_nothing_broken(installed: Installed) -> None:
 
 def test_what_root_does_with_vrabecd_locks_nobody_out(installed: Installed) -> None:
     assert "/sign-in/link/" in installed.machine.run("vrabecd", "create-admin", "ada")
-    installed.machine.run("vrabecd", "backup", "/root/vrabec.tar.gz")
-    assert installed.machine.run("stat", "-c", "%U %a", "/root/vrabec.tar.gz").strip() == "root 600"
+    installed.machine.run("vrabecd", "backup", "/root/backup.tar.gz")
+    assert installed.machine.run("stat", "-c", "%U %a", "/root/backup.tar.gz").strip() == "root 600"
     assert installed.machine.run("find", "/var/lib/vrabec", "!", "-user", "vrabec") == ""
 
 
