@@ -163,33 +163,6 @@ class Deletes(OneMachine):
         return jobs_but("done") + running_but(self.host, 0)
 
 
-class Renames(Deletes):
-    """A machine that is off has another name: its domain, title and row agree, and it finds its disk."""
-
-    seen = "OFF"
-    victims = ("engine",)
-    name, state = "other", "done"
-
-    def request(self, context: Any) -> None:
-        """Ask for the other name."""
-        from vrabec.lib.actor import SYSTEM
-        from vrabec.models.vms import Vm
-        from vrabec.services.vm_edit import rename_vm
-
-        rename_vm(SYSTEM, vm=Vm.objects.select_related("host", "project").get(name="swept"), name="other")
-
-    def ended_wrong(self) -> list[str]:
-        """The job ended as it must, and both sides have one name."""
-        from vrabec.hypervisor import lifecycle
-        from vrabec.models.vms import Vm
-
-        vm = Vm.objects.get(host__isnull=False)
-        found = lifecycle.facts(self.host, str(vm.uuid))
-        names = (vm.name, vm.domain_name, found and found.name, found and found.title)
-        wanted = (self.name, f"main.{self.name}", f"main.{self.name}", self.name)
-        return jobs_but(self.state) + ([] if names == wanted else [f"wrong: {names}"])
-
-
 def make_template(path: Path) -> str:
     """An empty qcow2 image, which is a template to everything but its own guest."""
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "8M"], check=True)

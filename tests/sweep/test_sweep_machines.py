@@ -7,14 +7,8 @@ import pytest
 
 from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
-from tests.sweep.machines import (
-    Creates,
-    Deletes,
-    FailsToCreate,
-    Machines,
-    Renames,
-    make_template,
-)
+from tests.sweep.edits import EDITS
+from tests.sweep.machines import Creates, Deletes, FailsToCreate, Machines, make_template
 from tests.sweep.sweep import sweep
 from tests.sweep.verbs import SWEPT, Verb
 
@@ -22,7 +16,7 @@ __all__ = ["lab_host"]
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("kind", [Creates, FailsToCreate, Deletes, Renames])
+@pytest.mark.parametrize("kind", [Creates, FailsToCreate, Deletes, *EDITS])
 def test_a_kill_leaves_no_machine_half_made(
     kind: type[Machines], lab_host: LabHost, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
