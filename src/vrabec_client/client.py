@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar, Unpack, cast
 
 from vrabec_client import schemas
@@ -182,6 +182,16 @@ class Client:
     def delete_vm(self, vm_id: int) -> schemas.VmJob:
         """Delete a machine and its disks, for good. Raises WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._delete(f"/vms/{vm_id:d}"))
+
+    def act_on_vms(
+        self, action: str, vm_ids: Iterable[int] = (), *, search: str = "", **more: Unpack[schemas.VmAction]
+    ) -> schemas.VmResults:
+        """Do one verb ("start", "tag") to machines by id, or to all that a search finds (but delete).
+
+        Those that cannot now are among the results with their error; the others go on. Raises Invalid.
+        """
+        given = {"action": action, "vms": list(vm_ids), "search": search, **more}
+        return cast("schemas.VmResults", self._post("/vms/actions", given))
 
     def open_console(self, vm_id: int, kind: str = "serial", *, take: bool = False) -> schemas.ConsoleTicket:
         """A ticket to a console, "vnc" or "serial": `line.Line` opens it. Raises WrongState, Forbidden."""

@@ -193,6 +193,33 @@ class VmJob(TypedDict):
     vm: int
 
 
+class VmAction(TypedDict, total=False):
+    """What else belongs to an action on many: to a shutdown its deadline, to "tag" the tags."""
+
+    deadline_seconds: int
+    then_power_off: bool
+    tag: list[str]
+    untag: list[str]
+
+
+class VmResult(TypedDict):
+    """What became of one machine of many: its job, or why it was refused (code, message)."""
+
+    vm: int
+    name: str
+    job: Job | None
+    error: dict[str, Any] | None
+
+
+class VmResults(TypedDict):
+    """What became of many machines; `message` sums it up."""
+
+    message: str
+    done: int
+    total: int
+    results: list[VmResult]
+
+
 class Asked(TypedDict):
     """A picture was asked for; `taken_at` is the last one's time so far."""
 

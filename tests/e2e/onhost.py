@@ -40,10 +40,10 @@ class OnHost:
             return {domain.name(): _WORDS.get(domain.state()[0], "other") for domain in found}
 
     @contextmanager
-    def foreign(self, name: str) -> Iterator[str]:
+    def foreign(self, name: str, *, network: str = "default") -> Iterator[str]:
         """A machine that somebody else defines and, in the end, undefines; gives its UUID."""
         with self.libvirt() as connection:
-            domain = connection.defineXML(diskless(escape(name)))
+            domain = connection.defineXML(diskless(escape(name), network=network))
             try:
                 yield domain.UUIDString()
             finally:

@@ -40,7 +40,11 @@ def test_the_whole_life_of_a_machine_needs_no_reload(
     choose(page, "Power off")
     expect(state).to_have_attribute("data-state", "off")
     assert on_host.domains() == {"main.swallow": "off"}
+    it_is_deleted_by_its_name(page, controller, machines)
+    assert on_host.remains() == []
 
+
+def it_is_deleted_by_its_name(page: Page, controller: Controller, machines: Machines) -> None:
     choose(page, "Delete …")
     delete = page.get_by_role("button", name="Delete swallow")
     page.get_by_label("Type swallow to delete it").fill("swallo")
@@ -54,7 +58,6 @@ def test_the_whole_life_of_a_machine_needs_no_reload(
     wait_until(lambda: not machines.present(), "the machine is gone")
     page.goto("/")
     expect(page.get_by_text("No machines yet")).to_be_visible()
-    assert on_host.remains() == []
 
 
 def choose(page: Page, action: str) -> None:
@@ -121,7 +124,8 @@ def test_hostile_text_on_a_host_stays_text(ada: Person, machines: Machines, on_h
         assert_harmless(page)
         page.goto(f"/machines/{vm['id']}")
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
-        expect(page.locator("[data-plot] canvas").first).to_be_visible()  # else it is asked for when all is gone
+        # Else it is asked for when all is gone.
+        expect(page.locator("[data-plot] canvas").first).to_be_visible()
         assert_harmless(page)
 
 

@@ -125,6 +125,9 @@ def a_machine_is_changed(rest: Rest, on_host: OnHost, one: str) -> None:
     copy = rest("POST", f"{one}/clone", {"name": "bittern"}, status=202)
     rest.done(copy["job"]["id"])
     assert on_host.domains() == {"main.egret": "off", "main.bittern": "off"}
+    both = {"action": "tag", "vms": [found["id"], copy["vm"]], "tag": ["pair"]}
+    assert rest("POST", "/vms/actions", both, status=202)["message"] == "Tag 2 of 2."
+    rest("POST", "/vms/actions", {"action": "delete", "search": "pair"}, status=422)
     rest.done(rest("DELETE", f"/vms/{copy['vm']}", status=202)["job"]["id"])
     assert on_host.domains() == {"main.egret": "off"}
 

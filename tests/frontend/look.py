@@ -55,19 +55,29 @@ PAGES = {
     "dialog": "/machines/12",
     "refused": "/machines/new",
     "menu": "/machines/12",
+    "bulk": "/",
+    "bulk-menu": "/",
+    "bulk-delete": "/",
     "places": "/",
     "zdenek": "/",
     "inigo": "/",
 }
+PICKED = (
+    ("click", "[data-pick-mode]"),
+    *(("click", f"tr:nth-child({row}) [data-pick]") for row in (5, 9, 10, 11)),
+)
 ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "drawer": (("click", "#jobs > summary"),),
     "dialog": (("click", "#actions summary"), ("click", "#actions a.bad-text"), ("type", "#ask-name")),
     "refused": (("type", "#name"), ("check", "input[value=custom]"), ("click", "button.btn-wide")),
     "menu": (("click", "#actions summary"),),
+    "bulk": PICKED,
+    "bulk-menu": (*PICKED, ("click", "#bulk summary")),
+    "bulk-delete": (*PICKED, ("click", "#bulk .btn-bad"), ("type", "#count")),
     "places": (("click", "[data-side]"),),
     "machine-words": (("click", "#history summary"),),
 }
-TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3"}
+TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3", "#count": "4"}
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -170,11 +180,11 @@ def shots(  # noqa: PLR0917 - a script
 def act(page: Any, verb: str, selector: str) -> None:
     """One thing a person does; what is not there at this width is left out."""
     found = page.locator(selector).first
-    if verb == "type":
+    if verb == "type" and found.is_visible():
         found.fill(TYPED[selector])
     elif verb == "check":
         found.check(force=True)
-    elif found.is_visible():
+    elif verb == "click" and found.is_visible():
         found.click()
     page.wait_for_timeout(150)
 

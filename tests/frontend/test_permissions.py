@@ -23,6 +23,7 @@ from vrabec.services.tokens import list_tokens
 CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
 BODIES = {
     "open_console": {"kind": "vnc"},
+    "act_on_vms": {"action": "start", "vms": [1]},
     "create_vm": {"name": "fresh", "project": "alpha"},
     "describe_vm": {"description": "words"},
     "rename_vm": {"name": "other"},
@@ -187,7 +188,7 @@ def _json(body: object) -> bytes:
 def _filled(route: Route, who: str, site: Site) -> str:
     """The path with ids of what the route needs to be able to succeed."""
     path = route.path
-    for name in ("vm_id", "job_id", "host_id", "token_id", "branch_id", "secret"):
+    for name in ("vm_id", "job_id", "host_id", "token_id", "branch_id", "secret", "verb"):
         for form in (f"{{{name}}}", f"<int:{name}>", f"<str:{name}>"):
             if form in path:
                 path = path.replace(form, str(_id(name, who, site)))
@@ -205,4 +206,10 @@ def _id(name: str, who: str, site: Site) -> object:
         return token.pk
     if name == "vm_id":
         VmScreen.objects.get_or_create(vm=site.vm, png=b"picture")
-    return {"vm_id": site.vm.pk, "host_id": site.host.pk, "branch_id": site.host.pk, "secret": "x"}[name]
+    return {
+        "vm_id": site.vm.pk,
+        "host_id": site.host.pk,
+        "branch_id": site.host.pk,
+        "secret": "x",
+        "verb": "start",
+    }[name]

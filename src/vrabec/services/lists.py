@@ -53,7 +53,7 @@ class VmList:
 def list_vms(actor: Actor, query: VmQuery) -> VmList:
     """One page of what `actor` sees: three queries. Raises Invalid for an unknown state or sort."""
     require(actor, "vm.list")
-    rows = _matching(actor, query)
+    rows = found_vms(actor, query)
     total = rows.count()
     start = (query.page - 1) * query.per_page
     shown = rows.select_related("host", "project", "template", "load").order_by(*_order(query))
@@ -61,7 +61,8 @@ def list_vms(actor: Actor, query: VmQuery) -> VmList:
     return VmList(page, total, active_jobs(vm.pk for vm in page))
 
 
-def _matching(actor: Actor, query: VmQuery) -> QuerySet[Vm]:
+def found_vms(actor: Actor, query: VmQuery) -> QuerySet[Vm]:
+    """All machines that `actor` sees and `query` finds, in no order. Raises Invalid."""
     rows: QuerySet[Vm] = Vm.objects.visible_to(actor)
     if query.search:
         rows = rows.filter(matching(actor, query.search))

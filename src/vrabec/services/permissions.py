@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Forbidden, Unauthenticated
+from vrabec.lib.errors import Forbidden, Unauthenticated, VrabecError
 from vrabec.models.projects import Grant, Role
 
 
@@ -32,6 +33,7 @@ ACTIONS: dict[str, Level] = {
     "token.revoke": Level.SIGNED_IN,
     "events.view": Level.SIGNED_IN,
     "vm.list": Level.SIGNED_IN,
+    "vm.bulk": Level.SIGNED_IN,
     "vm.view": Level.VIEWER,
     "vm.create": Level.OWNER,
     "vm.describe": Level.OWNER,
@@ -82,6 +84,18 @@ def level_of(actor: Actor, project_id: int | None = None) -> Level:
     return max((_ROLE_LEVELS[Role(role)] for role in roles), default=Level.SIGNED_IN)
 
 
+def levels_of(actor: Actor, project_ids: Iterable[int | None]) -> dict[int | None, Level]:
+    """What `actor` is in each of these projects: one query."""
+    wanted = set(project_ids)
+    if actor.is_administrator:
+        return dict.fromkeys(wanted, Level.ADMINISTRATOR)
+    found: dict[int | None, Level] = dict.fromkeys(wanted, Level.SIGNED_IN)
+    grants = Grant.objects.filter(user_id=actor.user_id, project_id__in=wanted - {None})
+    for project_id, role in grants.values_list("project_id", "role"):
+        found[project_id] = max(found[project_id], _ROLE_LEVELS[Role(role)])
+    return found
+
+
 def may(actor: Actor, action: str, project_id: int | None = None) -> bool:
     """Whether `actor` may do `action` in the project of this id."""
     return level_of(actor, project_id) >= ACTIONS[action]
@@ -89,9 +103,13 @@ def may(actor: Actor, action: str, project_id: int | None = None) -> bool:
 
 def require(actor: Actor, action: str, project_id: int | None = None) -> None:
     """Raise Forbidden, or Unauthenticated for nobody, when `actor` may not do `action`."""
-    if may(actor, action, project_id):
-        return
+    if not may(actor, action, project_id):
+        raise refused(actor, action)
+
+
+def refused(actor: Actor, action: str) -> VrabecError:
+    """What somebody is told who may not do `action`."""
     if not actor.user_id:
-        raise Unauthenticated("Sign in first.")
+        return Unauthenticated("Sign in first.")
     who = "an administrator" if ACTIONS[action] == Level.ADMINISTRATOR else "an owner of the project"
-    raise Forbidden("Only %(who)s may do this.", who=who, action=action)
+    return Forbidden("Only %(who)s may do this.", who=who, action=action)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from django.db import connection
 from django.db.models import Q, Sum
@@ -65,13 +66,32 @@ def require_room(vm: Vm, *, cpus: int = 0, memory_mib: int = 0) -> None:
     ask = Ask(cpus or vm.cpus, memory_mib or vm.memory_mib, vm.network)
     for room in rooms(without_vm=vm.pk):
         if room.id == vm.host_id:
-            verdict = judge(ask, room)
-            if not verdict.fits:
-                raise NoCapacity(
-                    "%(host)s cannot take it now. %(why)s",
-                    host=room.name,
-                    why=verdict.reason % verdict.params,
-                )
+            _require_fit(ask, room)
+
+
+class Starts:
+    """Room for several machines that start at once, each on its own host: three queries for all."""
+
+    def __init__(self) -> None:
+        self._rooms = {room.id: room for room in rooms()}
+
+    def take(self, vm: Vm) -> None:
+        """Promise one machine its memory. Raises NoCapacity when its host cannot take it any more."""
+        room = self._rooms.get(vm.host_id or 0)
+        if room is None:
+            return
+        most = max(vm.memory_mib, vm.next_memory_mib or 0)
+        has = most if vm.wished == Wished.ON or vm.seen in _ON else 0
+        without = replace(room, promised_mib=room.promised_mib - has)
+        _require_fit(Ask(vm.cpus, vm.memory_mib, vm.network), without)
+        self._rooms[room.id] = replace(without, promised_mib=without.promised_mib + most)
+
+
+def _require_fit(ask: Ask, room: HostRoom) -> None:
+    verdict = judge(ask, room)
+    if not verdict.fits:
+        why = verdict.reason % verdict.params
+        raise NoCapacity("%(host)s cannot take it now. %(why)s", host=room.name, why=why)
 
 
 def _room(host: Host, promised_mib: int) -> HostRoom:

@@ -40,7 +40,7 @@ def queue(actor: Actor, job: Job) -> Job:
         with transaction.atomic():
             job.save()
     except IntegrityError as error:
-        raise _in_the_way(job) from error
+        raise _lost(job) from error
     announce_job(job)
     return job
 
@@ -53,13 +53,18 @@ def announce_job(job: Job) -> None:
         changed("vm", job.vm_id)
 
 
-def _in_the_way(job: Job) -> Conflict:
+def _lost(job: Job) -> Conflict:
     running = Job.objects.active().filter(vm=job.vm, template=job.template).first()
     if running is None:
         return Conflict("Something else worked on %(name)s just now; try again.", name=job.subject_name)
+    return in_the_way(job.subject_name, running)
+
+
+def in_the_way(name: str, running: Job) -> Conflict:
+    """What is said while `running` works on what somebody wants to work on."""
     return Conflict(
         "Another job works on %(name)s: job %(job_id)s, %(kind)s. Wait for it or cancel it.",
-        name=job.subject_name,
+        name=name,
         job_id=running.pk,
         kind=running.kind,
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Conflict, WrongState
+from vrabec.lib.errors import Conflict, VrabecError, WrongState
 from vrabec.models.hosts import HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
-from vrabec.services.permissions import ACTIONS, level_of, require
-from vrabec.services.queue import queue_vm_job
+from vrabec.services.permissions import ACTIONS, Level, level_of, refused
+from vrabec.services.queue import in_the_way, queue_vm_job
 from vrabec.services.record import record
 
 
@@ -19,12 +20,39 @@ from vrabec.services.record import record
 class Verb:
     """One verb: the states it is allowed in, and what it makes of the wish (None: it stays).
 
-    `managed_only`: refused for machines that were found on their host.
+    `managed_only`: refused for machines that were found on their host. `notes` is what the job must know of
+    the machine as it was.
     """
 
     states: tuple[Seen, ...]
     wish: Wished | None = None
     managed_only: bool = False
+    notes: Callable[[Vm], dict[str, Any]] = lambda vm: {}
+
+
+Clause = tuple[str, str]
+"""What is said of several machines at once: message ids with `n`, for one and for more."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What decides about a machine beside its own row: the actor's level, a job that copies it, one on it."""
+
+    level: Level
+    copying: Job | None = None
+    working: Job | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why not: the error that one machine gives, and what is said of several."""
+
+    error: VrabecError
+    clause: Clause
+
+
+def _was(vm: Vm) -> dict[str, Any]:
+    return {"was_wished": vm.wished}
 
 
 VERBS: dict[str, Verb] = {
@@ -34,7 +62,7 @@ VERBS: dict[str, Verb] = {
     "reboot": Verb((Seen.RUNNING,)),
     "pause": Verb((Seen.RUNNING,)),
     "send_keys": Verb((Seen.RUNNING,)),
-    "hibernate": Verb((Seen.RUNNING,), Wished.OFF),
+    "hibernate": Verb((Seen.RUNNING,), Wished.OFF, notes=_was),
     "reset": Verb((Seen.RUNNING,)),
     "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.HIBERNATED, Seen.CRASHED), Wished.OFF),
     "rename": Verb((Seen.OFF,), managed_only=True),
@@ -44,6 +72,7 @@ VERBS: dict[str, Verb] = {
         (Seen.OFF, Seen.RUNNING, Seen.PAUSED, Seen.HIBERNATED, Seen.CRASHED, Seen.PENDING),
         Wished.OFF,
         managed_only=True,
+        notes=lambda vm: _was(vm) | {"was_running": vm.seen == Seen.RUNNING},
     ),
 }
 _REFUSALS = {
@@ -69,8 +98,23 @@ _SPECIAL_REFUSALS = {
     ("power_off", Seen.OFF): "%(name)s is off already.",
     ("shutdown", Seen.CRASHED): "%(name)s has crashed and cannot shut down: power it off, or start it again.",
 }
+_CLAUSES: dict[Seen, Clause] = {
+    Seen.PENDING: ("%(n)s does not exist yet", "%(n)s do not exist yet"),
+    Seen.UNKNOWN: ("the state of %(n)s is unknown", "the states of %(n)s are unknown"),
+    Seen.RUNNING: ("%(n)s runs already", "%(n)s run already"),
+    Seen.PAUSED: ("%(n)s is paused", "%(n)s are paused"),
+    Seen.HIBERNATED: ("%(n)s is hibernated", "%(n)s are hibernated"),
+    Seen.OFF: ("%(n)s is off", "%(n)s are off"),
+    Seen.CRASHED: ("%(n)s has crashed", "%(n)s have crashed"),
+}
 NOT_OURS = "%(name)s was not made by Vrabec: do this on its host."
 SILENT = "The host of %(name)s does not answer; wait until it does."
+_COPYING = "%(name)s is being copied: job %(job_id)s. Wait for it or cancel it."
+_SILENT_CLAUSE = ("the host of %(n)s does not answer", "the hosts of %(n)s do not answer")
+_NOT_OURS_CLAUSE = ("%(n)s was not made by Vrabec", "%(n)s were not made by Vrabec")
+_COPYING_CLAUSE = ("%(n)s is being copied", "%(n)s are being copied")
+FORBIDDEN = ("%(n)s is not yours to change", "%(n)s are not yours to change")
+BUSY = ("another job works on %(n)s", "other jobs work on %(n)s")
 
 
 def refusal(verb: str, seen: Seen) -> str:
@@ -81,23 +125,34 @@ def refusal(verb: str, seen: Seen) -> str:
 
 
 def require_verb(actor: Actor, vm: Vm, verb: str) -> None:
-    """Raise Forbidden or WrongState when `actor` may not do `verb` to `vm` now."""
-    require(actor, f"vm.{verb}", vm.project_id)
-    require_answer(vm)
+    """Raise Forbidden, WrongState, or Conflict while it is copied, when `actor` may not do `verb` now."""
+    known = Known(level_of(actor, vm.project_id), copies_of([vm.pk]).get(vm.pk))
+    if refused_now := why_not(actor, vm, verb, known):
+        raise refused_now.error
+
+
+def why_not(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
+    """Why `actor` may not do `verb` to `vm` now, if so: no query."""
+    if known.level < ACTIONS[f"vm.{verb}"]:
+        return Refusal(refused(actor, f"vm.{verb}"), FORBIDDEN)
+    if not host_answers(vm):
+        return Refusal(WrongState(SILENT, name=vm.name), _SILENT_CLAUSE)
     if said := refusal(verb, Seen(vm.seen)):
-        raise WrongState(said, name=vm.name)
+        return Refusal(WrongState(said, name=vm.name), _CLAUSES[Seen(vm.seen)])
     if VERBS[verb].managed_only and not vm.is_managed:
-        raise WrongState(NOT_OURS, name=vm.name)
-    if verb != "clone":
-        _require_not_copied(vm)
+        return Refusal(WrongState(NOT_OURS, name=vm.name), _NOT_OURS_CLAUSE)
+    if known.copying and verb != "clone":
+        return Refusal(Conflict(_COPYING, name=vm.name, job_id=known.copying.pk), _COPYING_CLAUSE)
+    return Refusal(in_the_way(vm.name, known.working), BUSY) if known.working else None
 
 
-def _require_not_copied(vm: Vm) -> None:
-    """A job that copies the machine is the copy's own, so that it does not keep others away by itself."""
-    if job := Job.objects.active().filter(kind="vm.clone", args__source=vm.pk).first():
-        raise Conflict(
-            "%(name)s is being copied: job %(job_id)s. Wait for it or cancel it.", name=vm.name, job_id=job.pk
-        )
+def copies_of(vm_ids: Iterable[int]) -> dict[int, Job]:
+    """The active job that copies each machine that is copied: one query.
+
+    It is the copy's own job, so that it does not keep others away from the machine by itself.
+    """
+    copying = Job.objects.active().filter(kind="vm.clone", args__source__in=list(vm_ids))
+    return {job.args["source"]: job for job in copying}
 
 
 def require_answer(vm: Vm) -> None:
@@ -122,7 +177,7 @@ def allowed_verbs(actor: Actor, vm: Vm, *, busy: bool = False) -> tuple[str, ...
 
 def queue_verb(actor: Actor, verb: str, vm: Vm, **args: Any) -> Job:
     """Queue the job of `verb` with its line in the record, and wish what it wishes. Raises Conflict."""
-    job = queue_vm_job(actor, f"vm.{verb}", vm, **args)
+    job = queue_vm_job(actor, f"vm.{verb}", vm, **VERBS[verb].notes(vm), **args)
     wish = VERBS[verb].wish
     if vm.is_managed and wish is not None:
         Vm.objects.filter(pk=vm.pk).update(wished=wish)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -44,6 +45,11 @@ def describe_vm(actor: Actor, *, vm: Vm, words: VmWords) -> Vm:
     Raises Invalid naming the field and its limit, Forbidden.
     """
     require(actor, "vm.describe", vm.project_id)
+    return write_words(actor, vm, words)
+
+
+def write_words(actor: Actor, vm: Vm, words: VmWords) -> Vm:
+    """As describe_vm, for somebody who may. Raises Invalid."""
     with transaction.atomic():
         # Two people may tag at once: each one's tags stay.
         row = Vm.objects.select_for_update().get(pk=vm.pk)
@@ -123,11 +129,16 @@ def _is_control(sign: str) -> bool:
 def _tag_line(row: Vm, words: VmWords) -> str:
     given = row.tags if words.tags is None else words.tags
     tags = sorted({*given, *words.tag} - {*words.untag})
+    check_tags(tags)
+    if len(tags) > MAX_TAGS:
+        raise Invalid("At most %(max)s tags.", field="tags", max=MAX_TAGS)
+    return f" {' '.join(tags)} " if tags else ""
+
+
+def check_tags(tags: Iterable[str]) -> None:
+    """Raise Invalid for the first that is no tag."""
     for tag in tags:
         if not _TAG.fullmatch(tag):
             raise Invalid(
                 "A tag is 1 to 32 of a–z, 0–9 and hyphens; not “%(tag)s”.", field="tags", tag=tag[:64]
             )
-    if len(tags) > MAX_TAGS:
-        raise Invalid("At most %(max)s tags.", field="tags", max=MAX_TAGS)
-    return f" {' '.join(tags)} " if tags else ""

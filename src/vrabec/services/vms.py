@@ -18,7 +18,7 @@ from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
-from vrabec.models.vms import Seen, Vm, Wished, file_stem
+from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.scheduler.place import Ask
 from vrabec.services.jobs import FAILED
 from vrabec.services.permissions import require
@@ -81,14 +81,19 @@ def shutdown_vm(
 
     Raises Invalid for the deadline, WrongState, Conflict, Forbidden.
     """
-    if not 1 <= deadline_seconds <= MAX_SHUTDOWN_SECONDS:
+    check_deadline(deadline_seconds)
+    return _do(actor, "shutdown", vm, deadline_seconds=deadline_seconds, then_power_off=then_power_off)
+
+
+def check_deadline(seconds: int) -> None:
+    """Raise Invalid when a guest cannot be given so long."""
+    if not 1 <= seconds <= MAX_SHUTDOWN_SECONDS:
         raise Invalid(
             "Choose from %(least)s to %(most)s seconds.",
             field="deadline_seconds",
             least=1,
             most=MAX_SHUTDOWN_SECONDS,
         )
-    return _do(actor, "shutdown", vm, deadline_seconds=deadline_seconds, then_power_off=then_power_off)
 
 
 def power_off_vm(actor: Actor, *, vm: Vm) -> Job:
@@ -118,7 +123,7 @@ def resume_vm(actor: Actor, *, vm: Vm) -> Job:
 
 def hibernate_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue saving its memory on the host and switching it off. Raises WrongState, Conflict, Forbidden."""
-    return _do(actor, "hibernate", vm, was_wished=vm.wished)
+    return _do(actor, "hibernate", vm)
 
 
 def send_keys_vm(actor: Actor, *, vm: Vm, keys: Iterable[str] = (CTRL_ALT_DELETE,)) -> Job:
@@ -128,7 +133,7 @@ def send_keys_vm(actor: Actor, *, vm: Vm, keys: Iterable[str] = (CTRL_ALT_DELETE
 
 def delete_vm(actor: Actor, *, vm: Vm) -> Job:
     """Queue deleting a machine with its disks. Raises WrongState, Conflict, Forbidden."""
-    return _do(actor, "delete", vm, was_wished=vm.wished, was_running=vm.seen == Seen.RUNNING)
+    return _do(actor, "delete", vm)
 
 
 def _do(actor: Actor, verb: str, vm: Vm, **args: object) -> Job:

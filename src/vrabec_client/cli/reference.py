@@ -23,6 +23,9 @@ unchanged. Errors then come in the same form, as `{"error": {"code", "message", 
 "errors"?}}`. Verbs give `{"job", "vm"}`; with `--wait`, `job` is as it ended. A wait bears a controller that
 restarts, for up to a minute.
 
+Verbs take several machines: each has a line of its own, the refused ones on standard error, and the exit
+status is the largest of theirs. As JSON that is `{"results": [{"vm", "name", "job", "error"}]}`.
+
 NAME of a machine is `web-1`, or `main/web-1` (project/name) where several projects have a `web-1`, or its id.
 Amounts are MiB or carry a unit: `512`, `512MiB`, `2G`, `1.5GiB`.
 

@@ -10,6 +10,7 @@ from vrabec_client.cli.amounts import amount
 from vrabec_client.cli.app import App, pass_app
 from vrabec_client.cli.output import plain
 from vrabec_client.cli.progress import after, timeout_option, wait_option
+from vrabec_client.cli.vm_many import Wait, find_all, several, vm_arguments
 from vrabec_client.cli.vm_verbs import vm
 from vrabec_client.cli.vms import keys_of, vm_argument
 from vrabec_client.cli.words import one_line
@@ -19,20 +20,31 @@ __all__ = ["vm"]
 
 
 @vm.command("set")
-@vm_argument
+@vm_arguments
 @click.option("--description", metavar="TEXT", help='Instead of the present one; "" takes it away.')
 @click.option("--tag", multiple=True, metavar="TAG", help="Add a tag. Repeatable.")
 @click.option("--untag", multiple=True, metavar="TAG", help="Take a tag away. Repeatable.")
 @pass_app
-def set_(app: App, name: str, description: str | None, tag: tuple[str, ...], untag: tuple[str, ...]) -> None:
-    """Describe and tag a machine."""
+def set_(
+    app: App, names: tuple[str, ...], description: str | None, tag: tuple[str, ...], untag: tuple[str, ...]
+) -> int:
+    """Describe and tag a machine; tag several."""
     words: VmWords = {"tag": list(tag), "untag": list(untag)}
     if description is not None:
         words["description"] = description
     elif not tag and not untag:
         raise click.UsageError("Say what to set: --description, --tag or --untag.")
-    found = app.client.describe_vm(app.client.find_vm(name)["id"], **words)
+    if len(names) > 1:
+        return _tag(app, names, words)
+    found = app.client.describe_vm(app.client.find_vm(names[0])["id"], **words)
     app.show(found, lambda: plain(f"{found['name']}: {' '.join(found['tags']) or 'no tags'}."))
+    return 0
+
+
+def _tag(app: App, names: tuple[str, ...], words: VmWords) -> int:
+    if "description" in words:
+        raise click.UsageError("A description is for one machine; several take --tag and --untag.")
+    return several(app, "tag", find_all(app, names), Wait(False), **words)
 
 
 @vm.command()

@@ -20,6 +20,7 @@ from vrabec.frontends.rest import (
     session,
     templates,
     tokens,
+    vm_bulk,
     vm_edit,
     vms,
 )
@@ -38,7 +39,7 @@ api = NinjaAPI(
     docs_url=None,
     urls_namespace="rest",
 )
-for module in (session, vms, vm_edit, history, consoles, jobs, templates, hosts, projects, tokens):
+for module in (session, vm_bulk, vms, vm_edit, history, consoles, jobs, templates, hosts, projects, tokens):
     api.add_router("", module.router)
 
 

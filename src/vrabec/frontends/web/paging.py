@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 Row = TypeVar("Row", bound=Model)
 PER_PAGE = 50
@@ -37,15 +37,15 @@ class Pager:
         return min(self.total, self.number * self.per_page)
 
 
-def page_number(request: HttpRequest) -> int:
+def page_number(given: QueryDict) -> int:
     """The page asked for; what is not a number is the first."""
-    text = request.GET.get("page", "1")
+    text = given.get("page", "1")
     return max(1, min(int(text), _MAX_PAGE)) if text.isascii() and text.isdigit() else 1
 
 
 def paged(request: HttpRequest, rows: QuerySet[Row]) -> tuple[list[Row], Pager]:
     """The rows asked for and where they stand: two queries. Past the end the last page is given."""
     total = rows.count()
-    asked = Pager(page_number(request), total)
+    asked = Pager(page_number(request.GET), total)
     pager = asked if asked.number <= asked.pages else Pager(asked.pages, total)
     return list(rows[pager.first - 1 : pager.number * pager.per_page]), pager

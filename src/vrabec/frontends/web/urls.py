@@ -16,6 +16,7 @@ from vrabec.frontends.web import (
     session,
     templates,
     tree,
+    vm_bulk,
     vm_edit,
     vm_new,
     vm_verbs,
@@ -25,6 +26,8 @@ from vrabec.frontends.web import (
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", vms.index, name="vms"),
     path("machines/new", vm_new.new, name="vm-new"),
+    path("machines/bulk", vm_bulk.bar, name="vms-bulk"),
+    path("machines/bulk/<str:verb>", vm_bulk.act, name="vms-act"),
     path("machines/<int:vm_id>", vms.show, name="vm"),
     path("machines/<int:vm_id>/activity", vms.activity, name="vm-activity"),
     path("machines/<int:vm_id>/console", consoles.screen, name="vm-console"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse, QueryDict
 from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page
@@ -31,6 +31,7 @@ from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
 from vrabec.services.verbs import allowed_verbs
+from vrabec.services.vm_bulk import MAX_MACHINES
 
 MAX_SEARCH = 200
 MAX_CELLS = 300
@@ -62,7 +63,7 @@ class Chip:
 @page("vm.list")
 def index(request: PageRequest) -> HttpResponse:
     """The list; for htmx only what is below its head."""
-    query = _query(request)
+    query = query_of(request.GET)
     found, wrong = _found(request.actor, query)
     pager = Pager(query.page, found.total)
     if pager.number > pager.pages:
@@ -77,6 +78,7 @@ def index(request: PageRequest) -> HttpResponse:
         "with_hosts": hosts,
         "descending": _DESCENDING,
         "may_create": _may_create(request.actor),
+        "max_chosen": MAX_MACHINES,
         "chips": _chips(request.actor, query, with_hosts=hosts),
     }
     if is_fragment(request) and request.headers.get("HX-Target") == "list":
@@ -151,17 +153,17 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
     }
 
 
-def _query(request: HttpRequest) -> VmQuery:
-    """What the URL asks for; what it asks wrongly is left out, so that an old bookmark still opens."""
-    state, sort = request.GET.get("state", ""), request.GET.get("sort", "")
+def query_of(given: QueryDict) -> VmQuery:
+    """What an address asks for; what it asks wrongly is left out, so that an old bookmark still opens."""
+    state, sort = given.get("state", ""), given.get("sort", "")
     return VmQuery(
-        search=request.GET.get("q", "").strip()[:MAX_SEARCH],
+        search=given.get("q", "").strip()[:MAX_SEARCH],
         state=state if state in STATES else "",
-        host=request.GET.get("host", "")[:MAX_SEARCH],
-        project=request.GET.get("project", "")[:MAX_SEARCH],
-        tag=request.GET.get("tag", "")[:MAX_SEARCH],
+        host=given.get("host", "")[:MAX_SEARCH],
+        project=given.get("project", "")[:MAX_SEARCH],
+        tag=given.get("tag", "")[:MAX_SEARCH],
         sort=sort if sort in SORTS else "state",
-        page=page_number(request),
+        page=page_number(given),
     )
 
 

@@ -172,7 +172,7 @@ function closeDialog(event, element) {
 
 function checkName(form) {
   if (!form) return;
-  const typed = form.querySelector("input[name=name]").value.trim();
+  const typed = form.querySelector("input[name=name], input[name=count]").value.trim();
   form.querySelector("[data-ask-button]").disabled = typed !== form.dataset.ask;
 }
 
