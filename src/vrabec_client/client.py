@@ -93,6 +93,10 @@ class Client:
         """One machine. Raises NotFound."""
         return cast("schemas.Vm", self._get(f"/vms/{vm_id:d}"))
 
+    def get_vm_xml(self, vm_id: int) -> schemas.VmXml:
+        """What libvirt says of a machine, as last seen. Raises NotFound before the first look, Forbidden."""
+        return cast("schemas.VmXml", self._get(f"/vms/{vm_id:d}/xml"))
+
     def get_vm_history(self, vm_id: int, *, range: str = "1h") -> schemas.History:  # noqa: A002 - as in REST
         """What a machine used over "1h", "1d", "1w", "1m" or "1y". Raises NotFound, Invalid."""
         return cast("schemas.History", self._get(f"/vms/{vm_id:d}/history", {"range": range}))

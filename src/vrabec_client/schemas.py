@@ -234,6 +234,13 @@ class Screen(TypedDict):
     png: str
 
 
+class VmXml(TypedDict):
+    """The domain XML as last seen, without passwords."""
+
+    xml: str
+    seen_at: str
+
+
 class Line(TypedDict):
     """One line of a job's log."""
 

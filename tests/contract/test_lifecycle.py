@@ -19,6 +19,8 @@ from vrabec.hypervisor.errors import FileMissing
 from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason, VmSpec
 from vrabec.lib.errors import Conflict, HostError, NotFound, WrongState
 
+PASSWORD = "geheim99"
+
 
 def seen(host: HostConnection, spec: VmSpec) -> DomainFacts:
     found = lifecycle.facts(host, spec.uuid)
@@ -86,6 +88,21 @@ def test_a_start_does_not_change_the_digest(host: HostConnection, machine: VmSpe
     before = seen(host, machine).xml_digest
     lifecycle.start(host, machine.uuid)
     assert seen(host, machine).xml_digest == before
+
+
+def test_what_is_shown_of_a_machine_is_live_and_without_its_passwords(
+    host: HostConnection, machine: VmSpec
+) -> None:
+    with host.calling() as raw:
+        plain = raw.lookupByUUIDString(machine.uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        raw.defineXML(plain.replace("<graphics ", f"<graphics passwd='{PASSWORD}' ", 1))
+    assert PASSWORD in lifecycle.dump_xml(host, machine.uuid)
+    lifecycle.start(host, machine.uuid)
+    shown = seen(host, machine).xml
+    assert "<domain type=" in shown
+    assert " id='" in shown.partition(">")[0]
+    assert "<graphics type='vnc'" in shown
+    assert PASSWORD not in shown
 
 
 def test_a_machine_that_is_not_there_cannot_start(host: HostConnection) -> None:

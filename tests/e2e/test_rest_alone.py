@@ -105,6 +105,7 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
     assert rest("PATCH", one, {"description": "grey", "tags": ["bird"]})["tags"] == ["bird"]
     assert rest("POST", f"{one}/console", {"kind": "vnc"})["path"].endswith("/vnc")
     a_screen_is_seen(rest, one)
+    assert "<name>main.heron</name>" in rest("GET", f"{one}/xml")["xml"]
     for verb, state in LIFE:
         rest.done(rest("POST", f"{one}/{verb}", status=202)["job"]["id"])
         assert on_host.domains() == {"main.heron": state}

@@ -19,6 +19,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.screens import VmScreen
 from vrabec.services.permissions import ACTIONS, Level
 from vrabec.services.tokens import list_tokens
+from vrabec.services.vm_xml import write_xml
 
 CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
 BODIES = {
@@ -206,6 +207,7 @@ def _id(name: str, who: str, site: Site) -> object:
         return token.pk
     if name == "vm_id":
         VmScreen.objects.get_or_create(vm=site.vm, png=b"picture")
+        write_xml(site.vm.pk, "<domain/>")
     return {
         "vm_id": site.vm.pk,
         "host_id": site.host.pk,

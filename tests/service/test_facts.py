@@ -1,6 +1,7 @@
 """Facts from hosts on their way into the rows, and what is shown of them."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from vrabec.models.audit import Audit
 from vrabec.models.hosts import HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.models.xml import VmXml
 from vrabec.services import facts, states, vms
 
 __all__ = ["site"]
@@ -49,6 +51,15 @@ def test_only_what_changed_is_written(site: Site) -> None:
     version = Vm.objects.get(pk=site.vm.pk).version
     assert not facts.write_vm(site.vm.pk, Seen.RUNNING)
     assert Vm.objects.get(pk=site.vm.pk).version == version == 2
+
+
+def test_the_xml_of_ours_and_of_others_is_kept(site: Site) -> None:
+    rows = Rows(site.host.pk)
+    rows.saw(str(site.vm.uuid), domain(site.vm, xml="<domain>1</domain>"))
+    assert VmXml.objects.get(vm=site.vm).text == "<domain>1</domain>"
+    found = domain(site.vm, uuid=str(uuid4()), name="found", xml="<domain>2</domain>")
+    pk = rows.saw(found.uuid, found)
+    assert VmXml.objects.get(vm_id=pk).text == "<domain>2</domain>"
 
 
 def test_a_machine_that_stops_is_not_ready_any_more(site: Site) -> None:

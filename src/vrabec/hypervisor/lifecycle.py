@@ -275,7 +275,8 @@ def _facts(domain: Any, *, is_persistent: bool) -> DomainFacts:
     is_off = state in (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
     # Only the running machine's XML says whether its agent is connected.
     defined = domain_xml.read_domain(inactive)
-    read = defined if is_off else domain_xml.read_domain(domain.XMLDesc(0))
+    shown = inactive if is_off else domain.XMLDesc(0)
+    read = defined if is_off else domain_xml.read_domain(shown)
     return DomainFacts(
         state=DomainState.HIBERNATED if is_off and _has_saved_memory(domain) else domain_state(state, reason),
         off_reason=off_reason(state, reason),
@@ -284,6 +285,7 @@ def _facts(domain: Any, *, is_persistent: bool) -> DomainFacts:
         defined_memory_mib=defined.memory_mib,
         xml_digest=domain_xml.digest(inactive),
         autostart=is_persistent and bool(domain.autostart()),
+        xml=shown,
         **vars(read),
     )
 

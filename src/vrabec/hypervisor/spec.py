@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -97,7 +97,8 @@ class DomainFacts:
     """A machine as its host has it. `xml_digest` is over the inactive definition: a start does not change it.
 
     `off_reason` is None while it runs. `defined_...` is what the next start gives it. `autostart`: libvirt
-    itself starts it with the host.
+    itself starts it with the host. `xml` is what libvirt shows of it now, without secrets; it changes with
+    every start, so that two looks are compared without it.
     """
 
     uuid: str
@@ -120,6 +121,7 @@ class DomainFacts:
     controller: str
     xml_digest: str
     autostart: bool
+    xml: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import facts, vms
+from vrabec.services.vm_xml import write_xml
 
 _SEEN = {
     DomainState.RUNNING: Seen.RUNNING,
@@ -41,6 +42,7 @@ class Rows:
             return self._add(found)
         self.ids[uuid] = vm.pk
         facts.write_vm(vm.pk, _SEEN[found.state], **_columns(vm, found))
+        write_xml(vm.pk, found.xml)
         return vm.pk
 
     def stopped(self, uuid: str, detail: str) -> None:
@@ -92,6 +94,7 @@ class Rows:
         }
         with contextlib.suppress(IntegrityError), transaction.atomic():
             self.ids[found.uuid] = facts.add_foreign(self._host_id, found.uuid, columns)
+            write_xml(self.ids[found.uuid], found.xml)
         return self.ids.get(found.uuid)
 
 

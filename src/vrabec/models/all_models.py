@@ -9,6 +9,7 @@ from vrabec.models.screens import VmScreen
 from vrabec.models.templates import Template, TemplateCopy
 from vrabec.models.users import Token, User
 from vrabec.models.vms import Vm, VmLoad
+from vrabec.models.xml import VmXml
 
 __all__ = [
     "Audit",
@@ -25,4 +26,5 @@ __all__ = [
     "Vm",
     "VmLoad",
     "VmScreen",
+    "VmXml",
 ]

@@ -50,6 +50,7 @@ ACTIONS: dict[str, Level] = {
     "vm.hibernate": Level.OWNER,
     "vm.send_keys": Level.OWNER,
     "vm.screen": Level.OWNER,
+    "vm.xml": Level.OWNER,
     "vm.delete": Level.OWNER,
     "vm.console": Level.OWNER,
     "job.list": Level.SIGNED_IN,

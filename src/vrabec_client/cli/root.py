@@ -22,6 +22,7 @@ from vrabec_client.cli import (
     templates,
     tokens,
     vm_edit,
+    vm_xml,
 )
 from vrabec_client.cli.app import App, Group
 from vrabec_client.cli.completion import completion
@@ -60,6 +61,7 @@ for command in (
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)
 vm_edit.vm.add_command(history.history)
+vm_edit.vm.add_command(vm_xml.xml)
 
 
 def run(arguments: list[str]) -> int:

@@ -22,6 +22,7 @@ from vrabec.frontends.rest import (
     tokens,
     vm_bulk,
     vm_edit,
+    vm_xml,
     vms,
 )
 from vrabec.lib.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, VrabecError
@@ -39,7 +40,20 @@ api = NinjaAPI(
     docs_url=None,
     urls_namespace="rest",
 )
-for module in (session, vm_bulk, vms, vm_edit, history, consoles, jobs, templates, hosts, projects, tokens):
+for module in (
+    session,
+    vm_bulk,
+    vms,
+    vm_edit,
+    vm_xml,
+    history,
+    consoles,
+    jobs,
+    templates,
+    hosts,
+    projects,
+    tokens,
+):
     api.add_router("", module.router)
 
 

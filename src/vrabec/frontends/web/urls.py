@@ -20,6 +20,7 @@ from vrabec.frontends.web import (
     vm_edit,
     vm_new,
     vm_verbs,
+    vm_xml,
     vms,
 )
 
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/<int:vm_id>/describe", vm_edit.describe, name="vm-describe"),
     path("machines/<int:vm_id>/rename", vm_edit.rename, name="vm-rename"),
     path("machines/<int:vm_id>/hardware", vm_edit.hardware, name="vm-hardware"),
+    path("machines/<int:vm_id>/xml", vm_xml.show, name="vm-xml"),
     path("machines/<int:vm_id>/resize", vm_edit.resize, name="vm-resize"),
     path("machines/<int:vm_id>/clone", vm_edit.clone, name="vm-clone"),
     path("machines/<int:vm_id>/start", vm_verbs.start, name="vm-start"),

@@ -150,6 +150,7 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
         "silent": silent,
         "with_hosts": hosts,
         "may_console": may(actor, "vm.console", vm.project_id),
+        "may_xml": may(actor, "vm.xml", vm.project_id),
     }
 
 
