@@ -73,11 +73,11 @@ ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "menu": (("click", "#actions summary"),),
     "bulk": PICKED,
     "bulk-menu": (*PICKED, ("click", "#bulk summary")),
-    "bulk-delete": (*PICKED, ("click", "#bulk .btn-bad"), ("type", "#count")),
+    "bulk-delete": (*PICKED, ("click", "#bulk .btn-bad"), ("type", "#how_many")),
     "places": (("click", "[data-side]"),),
     "machine-words": (("click", "#history summary"),),
 }
-TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3", "#count": "4"}
+TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3", "#how_many": "4"}
 
 
 class Server(ThreadingMixIn, WSGIServer):

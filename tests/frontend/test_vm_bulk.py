@@ -100,10 +100,10 @@ def test_deleting_many_asks_for_their_number(site: Site, three: list[Vm]) -> Non
     assert "Type 3 to delete them" in page
     assert "Their disks, 3 GiB in all" in page
     assert "1 runs now and is switched off at once." in page
-    refused = client.post("/machines/bulk/delete", {"vms": ids(three), "count": "2"}, secure=True)
+    refused = client.post("/machines/bulk/delete", {"vms": ids(three), "how_many": "2"}, secure=True)
     assert (refused.status_code, Job.objects.count()) == (422, 0)
     assert "This is not their number: 3." in refused.content.decode()
-    client.post("/machines/bulk/delete", {"vms": ids(three), "count": "3"}, secure=True)
+    client.post("/machines/bulk/delete", {"vms": ids(three), "how_many": "3"}, secure=True)
     assert Job.objects.filter(kind="vm.delete").count() == 3
 
 

@@ -96,7 +96,7 @@ def test_starts_are_promised_memory_one_after_the_other(site: Site) -> None:
     # 4096 MiB less the host's own 512 hold three of 1024.
     big = [site.make_vm(f"big-{number}", memory_mib=1024) for number in range(5)]
     done = act_on_many(site.owner.actor, selection=ids(big), action=BulkAction("start"))
-    assert said("start", done) == "Start 3 of 5: the hosts of 2 have no room."
+    assert said("start", done) == "Start 3 of 5: the hosts of 2 cannot take them now."
     assert {one.refusal.error.code for one in done if one.refusal} == {"no_capacity"}
 
 

@@ -27,6 +27,10 @@ def test_each_rule_says_what_is_missing() -> None:
     assert "Fits." not in said
 
 
+def test_a_machine_on_none_of_libvirts_networks_asks_for_none() -> None:
+    assert judge(replace(ASK, network=""), ROOM).fits
+
+
 def test_the_host_with_the_most_memory_left_comes_first() -> None:
     fuller = replace(ROOM, id=2, name="a", promised_mib=8000)
     away = replace(ROOM, id=3, name="b", is_online=False)

@@ -29,7 +29,10 @@ class HostRoom:
 
 @dataclass(frozen=True)
 class Ask:
-    """What a machine needs. `image_mib` is what its template takes on a host's disk at the most."""
+    """What a machine needs. `network` may be "", of one that has none of libvirt's.
+
+    `image_mib` is what its template takes on a host's disk at the most.
+    """
 
     cpus: int
     memory_mib: int
@@ -66,7 +69,7 @@ def _rules(ask: Ask, host: HostRoom) -> tuple[tuple[bool, str, dict[str, object]
         (not host.is_online, "It does not answer.", {}),
         (ask.cpus > host.cpus, "It has only %(cpus)s CPUs.", {"cpus": host.cpus}),
         (
-            ask.network not in host.networks,
+            ask.network != "" and ask.network not in host.networks,
             "It has no network %(network)s.",
             {"network": ask.network},
         ),

@@ -49,7 +49,7 @@ WORDS = {
 }
 """What can be done to many machines, in the order of the bar, and its word (a message id)."""
 _GONE = ("%(n)s is not there", "%(n)s are not there")
-_NO_ROOM = ("the host of %(n)s has no room", "the hosts of %(n)s have no room")
+_NO_ROOM = ("the host of %(n)s cannot take it now", "the hosts of %(n)s cannot take them now")
 _TOO_MANY_TAGS = ("%(n)s would have too many tags", "%(n)s would have too many tags")
 
 

@@ -94,8 +94,8 @@ def act(request: PageRequest, verb: str) -> HttpResponse:
     if request.method == "GET":
         return _ask(request, verb, _selection(request, request.GET))
     selection = _selection(request, request.POST)
-    if verb == "delete" and request.POST.get("count", "").strip() != str(len(selection.ids)):
-        wrong = Invalid("This is not their number: %(n)s.", field="count", n=len(selection.ids))
+    if verb == "delete" and request.POST.get("how_many", "").strip() != str(len(selection.ids)):
+        wrong = Invalid("This is not their number: %(n)s.", field="how_many", n=len(selection.ids))
         return _ask(request, verb, selection, wrong)
     tag, untag = (tuple(_typed(request, name).replace(",", " ").split()) for name in ("tag", "untag"))
     try:
@@ -125,7 +125,7 @@ def _ask(request: PageRequest, verb: str, selection: Selection, wrong: Invalid |
         "running": sum(vm.seen == Seen.RUNNING for vm in vms),
         "hibernated": sum(vm.seen == Seen.HIBERNATED for vm in vms),
         "words": sentence(summarize(verb, chosen.total, refused.values())) if refused else "",
-        "typed": {name: _typed(request, name) for name in ("tag", "untag", "count")},
+        "typed": {name: _typed(request, name) for name in ("tag", "untag", "how_many")},
         "problems": problems_of(wrong) if wrong else {},
         "is_dialog": is_fragment(request),
     }

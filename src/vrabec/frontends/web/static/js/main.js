@@ -1,4 +1,5 @@
 // What every page in the shell does: local times, keys and menus, and staying up to date.
+import { start as startPalette } from "./palette.js";
 import { start as startShell } from "./shell.js";
 import { start as startTimes } from "./times.js";
 import { start as startJobs } from "./jobs.js";
@@ -7,6 +8,7 @@ import { start as startLive } from "./live.js";
 
 startTimes();
 startShell();
+startPalette();
 startCells();
 startJobs();
 startLive();

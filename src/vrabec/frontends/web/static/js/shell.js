@@ -75,7 +75,8 @@ export function say(text) {
 function onKey(event) {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
-    (document.getElementById("search") ?? document.querySelector("[data-key-search]"))?.select();
+    const top = document.querySelector("[data-key-search]");
+    (top.checkVisibility() ? top : document.getElementById("search"))?.select(); // a phone has no room for the first
   } else if (event.key === "/" && !isTyping(event.target)) {
     event.preventDefault();
     document.querySelector("[data-tree-filter]")?.focus();
@@ -172,7 +173,7 @@ function closeDialog(event, element) {
 
 function checkName(form) {
   if (!form) return;
-  const typed = form.querySelector("input[name=name], input[name=count]").value.trim();
+  const typed = form.querySelector("input[name=name], input[name=how_many]").value.trim();
   form.querySelector("[data-ask-button]").disabled = typed !== form.dataset.ask;
 }
 
