@@ -89,6 +89,28 @@ class Client:
         given = {key: value for key, value in query.items() if value}
         return cast("schemas.VmPage", self._get("/vms", cast("dict[str, str | int]", given)))
 
+    def list_views(self) -> list[schemas.View]:
+        """Your saved views of the list."""
+        return cast("list[schemas.View]", self._get("/views"))
+
+    def save_view(
+        self, name: str, *, search: str = "", sort: str = "state", columns: Iterable[str] = ()
+    ) -> schemas.View:
+        """Keep a view; one of the same name is replaced. Raises Invalid."""
+        given = {"name": name, "search": search, "sort": sort, "columns": list(columns)}
+        return cast("schemas.View", self._post("/views", given))
+
+    def delete_view(self, view_id: int) -> None:
+        """Forget a view. Raises NotFound."""
+        self._delete(f"/views/{view_id:d}")
+
+    def find_view(self, name: str) -> schemas.View:
+        """Your view of this name. Raises NotFound."""
+        for view in self.list_views():
+            if view["name"] == name:
+                return view
+        raise NotFound(f"You have no view named {name}.", field="name")
+
     def get_vm(self, vm_id: int) -> schemas.Vm:
         """One machine. Raises NotFound."""
         return cast("schemas.Vm", self._get(f"/vms/{vm_id:d}"))

@@ -45,8 +45,19 @@ class VmQuery(TypedDict, total=False):
     tag: str
     name: str
     project: str
+    sort: str
     page: int
     per_page: int
+
+
+class View(TypedDict):
+    """A search of the list that you keep under a name; no columns are the usual ones."""
+
+    id: int
+    name: str
+    search: str
+    sort: str
+    columns: list[str]
 
 
 class VmWish(TypedDict, total=False):

@@ -180,6 +180,9 @@ def the_rest_of_a_site(rest: Rest) -> None:
     rest("POST", "/projects", {"name": "Not A Name"}, status=422)
     rest("POST", "/projects", {"name": "aviary"}, status=201)
     assert {"main", "aviary"} <= {project["name"] for project in rest("GET", "/projects")}
+    view = rest("POST", "/views", {"name": "Night", "search": "state:running"}, status=201)
+    assert [one["name"] for one in rest("GET", "/views")] == ["Night"]
+    rest("DELETE", f"/views/{view['id']}", status=204)
     token = rest("POST", "/tokens", {"name": "spare", "days": 1}, status=201)
     assert token["id"] in [one["id"] for one in rest("GET", "/tokens")]
     rest("DELETE", f"/tokens/{token['id']}", status=204)

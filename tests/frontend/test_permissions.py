@@ -19,6 +19,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.screens import VmScreen
 from vrabec.services.permissions import ACTIONS, Level
 from vrabec.services.tokens import list_tokens
+from vrabec.services.views import save_view
 from vrabec.services.vm_xml import write_xml
 
 CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
@@ -34,6 +35,7 @@ BODIES = {
     "add_host": {"name": "kvm9", "uri": "test:///default"},
     "create_project": {"name": "gamma"},
     "create_token": {"name": "another"},
+    "save_view": {"name": "kept"},
     "login": {"username": "olga", "password": PASSWORD},
 }
 ON_AN_OBJECT = {Level.VIEWER, Level.OWNER}
@@ -189,7 +191,7 @@ def _json(body: object) -> bytes:
 def _filled(route: Route, who: str, site: Site) -> str:
     """The path with ids of what the route needs to be able to succeed."""
     path = route.path
-    for name in ("vm_id", "job_id", "host_id", "token_id", "branch_id", "secret", "verb"):
+    for name in ("vm_id", "job_id", "host_id", "token_id", "branch_id", "view_id", "secret", "verb"):
         for form in (f"{{{name}}}", f"<int:{name}>", f"<str:{name}>"):
             if form in path:
                 path = path.replace(form, str(_id(name, who, site)))
@@ -205,6 +207,9 @@ def _id(name: str, who: str, site: Site) -> object:
         token = list_tokens(person.actor).first()
         assert token
         return token.pk
+    if name == "view_id":
+        person = site.owner if who == "nobody" else getattr(site, who)
+        return save_view(person.actor, name="kept").pk
     if name == "vm_id":
         VmScreen.objects.get_or_create(vm=site.vm, png=b"picture")
         write_xml(site.vm.pk, "<domain/>")

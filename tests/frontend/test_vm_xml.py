@@ -32,7 +32,7 @@ def test_the_tab_shows_the_xml_as_text_with_a_button_that_copies_it(site: Site) 
 
 
 def test_before_the_first_look_the_tab_says_what_to_wait_for(site: Site) -> None:
-    assert "it comes once the machine is on its host" in page_of(site.owner, site)
+    assert "The definition comes once the machine is on its host" in page_of(site.owner, site)
 
 
 def test_who_may_only_look_has_no_such_tab(site: Site) -> None:

@@ -8,6 +8,7 @@ from vrabec.models.projects import Grant, Project
 from vrabec.models.screens import VmScreen
 from vrabec.models.templates import Template, TemplateCopy
 from vrabec.models.users import Token, User
+from vrabec.models.views import SavedView
 from vrabec.models.vms import Vm, VmLoad
 from vrabec.models.xml import VmXml
 
@@ -19,6 +20,7 @@ __all__ = [
     "Job",
     "JobLine",
     "Project",
+    "SavedView",
     "Template",
     "TemplateCopy",
     "Token",

@@ -23,6 +23,10 @@ SORTS = {
     "memory": ("-memory_mib", "id"),
     "cpu": ("-load__cpu_percent", "id"),
 }
+COLUMNS = ("host", "project", "address", "cpu", "memory", "disk", "cpus", "template", "network", "mac", "by",
+           "created")  # fmt: skip
+"""What a list can show beside state and name."""
+USUAL_COLUMNS = COLUMNS[:6]
 T = TypeVar("T")
 
 
@@ -56,7 +60,7 @@ def list_vms(actor: Actor, query: VmQuery) -> VmList:
     rows = found_vms(actor, query)
     total = rows.count()
     start = (query.page - 1) * query.per_page
-    shown = rows.select_related("host", "project", "template", "load").order_by(*_order(query))
+    shown = rows.select_related("host", "project", "template", "load", "created_by").order_by(*_order(query))
     page = list(shown[start : start + query.per_page])
     return VmList(page, total, active_jobs(vm.pk for vm in page))
 

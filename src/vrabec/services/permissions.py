@@ -34,6 +34,9 @@ ACTIONS: dict[str, Level] = {
     "events.view": Level.SIGNED_IN,
     "vm.list": Level.SIGNED_IN,
     "vm.bulk": Level.SIGNED_IN,
+    "view.list": Level.SIGNED_IN,
+    "view.save": Level.SIGNED_IN,
+    "view.delete": Level.SIGNED_IN,
     "vm.view": Level.VIEWER,
     "vm.create": Level.OWNER,
     "vm.describe": Level.OWNER,
@@ -91,7 +94,8 @@ def levels_of(actor: Actor, project_ids: Iterable[int | None]) -> dict[int | Non
     if actor.is_administrator:
         return dict.fromkeys(wanted, Level.ADMINISTRATOR)
     found: dict[int | None, Level] = dict.fromkeys(wanted, Level.SIGNED_IN)
-    grants = Grant.objects.filter(user_id=actor.user_id, project_id__in=wanted - {None})
+    ids = [project_id for project_id in wanted if project_id is not None]
+    grants = Grant.objects.filter(user_id=actor.user_id, project_id__in=ids)
     for project_id, role in grants.values_list("project_id", "role"):
         found[project_id] = max(found[project_id], _ROLE_LEVELS[Role(role)])
     return found

@@ -21,6 +21,7 @@ from vrabec_client.cli import (
     session,
     templates,
     tokens,
+    views,
     vm_edit,
     vm_xml,
 )
@@ -56,7 +57,7 @@ def cli() -> None:
 
 for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host, hosts.network,
-    projects.project, jobs.job, tokens.token, projects.activity, completion,
+    projects.project, jobs.job, tokens.token, views.view, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)

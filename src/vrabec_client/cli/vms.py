@@ -16,6 +16,7 @@ from vrabec_client.cli.words import one_line, page_options, pages
 
 _MOST_KEY_BYTES = _MOST_TEXT_BYTES = 64 * 1024
 STATES = ["crashed", "unknown", "changing", "paused", "running", "hibernated", "off"]
+SORTS = ["state", "name", "host", "project", "memory", "cpu"]
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda vm: vm["id"]),
     ("NAME", lambda vm: vm["name"]),
@@ -40,11 +41,19 @@ def vm() -> None:
 @click.option("--search", default="", help="Words as on the page: web state:running memory>=4G -project:lab.")
 @click.option("--state", type=click.Choice(STATES), help="Only machines in this state.")
 @click.option("--tag", default="", help="Only machines with this tag.")
+@click.option(
+    "--sort", type=click.Choice(SORTS), help="The order; without it those that need somebody first."
+)
+@click.option("--view", metavar="NAME", help="As a view has it that you saved; --search narrows it.")
 @page_options
 @pass_app
-def list_(app: App, /, state: str | None, **query: Any) -> None:
+def list_(app: App, /, state: str | None, sort: str | None, view: str | None, **query: Any) -> None:
     """List machines, those that need somebody first."""
-    found = app.client.list_vms(state=state or "", **query)
+    if view:
+        kept = app.client.find_view(view)
+        query["search"] = f"{kept['search']} {query['search']}".strip()
+        sort = sort or kept["sort"]
+    found = app.client.list_vms(state=state or "", sort=sort or "", **query)
     app.show(found, lambda: table(_COLUMNS, found["items"]))
     pages(app, "machines", found)
 

@@ -20,6 +20,7 @@ from vrabec.frontends.rest import (
     session,
     templates,
     tokens,
+    views,
     vm_bulk,
     vm_edit,
     vm_xml,
@@ -53,6 +54,7 @@ for module in (
     hosts,
     projects,
     tokens,
+    views,
 ):
     api.add_router("", module.router)
 

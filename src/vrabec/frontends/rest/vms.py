@@ -17,7 +17,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services import vms
 from vrabec.services.cells import active_jobs, vm_cell
-from vrabec.services.lists import VmQuery, list_vms
+from vrabec.services.lists import SORTS, VmQuery, list_vms
 from vrabec.services.permissions import may
 from vrabec.services.screens import ask_screen, get_screen
 from vrabec.services.states import starts_with_host
@@ -169,6 +169,7 @@ class VmQueryIn(Schema):
     tag: Annotated[str, Field(max_length=64)] = ""
     name: Annotated[str, Field(max_length=300)] = ""
     project: Annotated[str, Field(max_length=300)] = ""
+    sort: Annotated[str, Field(max_length=20, examples=list(SORTS))] = "state"
     page: Page = 1
     per_page: PerPage = 50
 

@@ -40,6 +40,8 @@ _WORDS = {
     "project.create": ("folder", gettext_noop("Make project %(name)s")),
     "token.create": ("key", gettext_noop("Make the token %(name)s")),
     "token.revoke": ("key", gettext_noop("Revoke the token %(name)s")),
+    "view.save": ("bookmark", gettext_noop("Keep the view %(name)s")),
+    "view.delete": ("trash", gettext_noop("Delete the view %(name)s")),
     "session.begin": ("user", gettext_noop("%(name)s signed in")),
     "user.create": ("user", gettext_noop("Create the user %(name)s")),
     "user.link": ("key", gettext_noop("Make a sign-in link for %(name)s")),

@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from vrabec.frontends.web import (
     account,
     activity,
+    columns,
     consoles,
     find,
     hosts,
@@ -17,6 +18,7 @@ from vrabec.frontends.web import (
     session,
     templates,
     tree,
+    views,
     vm_bulk,
     vm_edit,
     vm_new,
@@ -28,6 +30,7 @@ from vrabec.frontends.web import (
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", vms.index, name="vms"),
     path("machines/new", vm_new.new, name="vm-new"),
+    path("machines/columns", columns.choose, name="columns"),
     path("machines/bulk", vm_bulk.bar, name="vms-bulk"),
     path("machines/bulk/<str:verb>", vm_bulk.act, name="vms-act"),
     path("machines/<int:vm_id>", vms.show, name="vm"),
@@ -55,6 +58,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("find", find.index, name="find"),
     path("cells", vms.cells, name="cells"),
     path("tree/<int:branch_id>", tree.show, name="tree"),
+    path("views", views.index, name="views"),
+    path("views/new", views.save, name="view-save"),
+    path("views/<int:view_id>/delete", views.delete, name="view-delete"),
     path("hosts", hosts.index, name="hosts"),
     path("templates", templates.index, name="templates"),
     path("templates/build", templates.build, name="template-build"),

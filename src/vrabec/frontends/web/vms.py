@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page
 from vrabec.frontends.web.activity import lines
+from vrabec.frontends.web.columns import address_of, columns_of
 from vrabec.frontends.web.drawer import MAX_ROWS
 from vrabec.frontends.web.history import history_of
 from vrabec.frontends.web.pages import fragment, render
@@ -23,7 +24,7 @@ from vrabec.services import vms
 from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.jobs import open_jobs
-from vrabec.services.lists import SORTS, VmList, VmQuery, list_vms
+from vrabec.services.lists import SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms
 from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
@@ -31,12 +32,14 @@ from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
 from vrabec.services.verbs import allowed_verbs
+from vrabec.services.views import list_views
 from vrabec.services.vm_bulk import MAX_MACHINES
 
 MAX_SEARCH = 200
 MAX_CELLS = 300
 RECENT = 6
 _MENU_ROWS = 100
+_MENU_VIEWS = 20
 _DESCENDING = ("cpu", "memory")
 _STATE_WORDS = {
     "crashed": gettext_noop("Crashed"),
@@ -80,6 +83,9 @@ def index(request: PageRequest) -> HttpResponse:
         "may_create": _may_create(request.actor),
         "max_chosen": MAX_MACHINES,
         "chips": _chips(request.actor, query, with_hosts=hosts),
+        "USUAL": USUAL_COLUMNS,
+        "columns": columns_of(request, with_hosts=hosts),
+        "views": [(view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]],
     }
     if is_fragment(request) and request.headers.get("HX-Target") == "list":
         return fragment(request, "vms/part.html", context)

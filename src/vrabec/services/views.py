@@ -1,0 +1,63 @@
+"""Views of the list of machines that a person keeps: a name for a search, an order and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Invalid, NotFound
+from vrabec.models.views import SavedView
+from vrabec.services.lists import COLUMNS, SORTS
+from vrabec.services.permissions import require
+from vrabec.services.record import record
+from vrabec.services.search import matching
+
+MAX_VIEWS = 50
+MAX_SEARCH = 200
+
+
+def list_views(actor: Actor) -> QuerySet[SavedView]:
+    """The actor's own views, by name."""
+    return SavedView.objects.filter(user_id=actor.user_id).order_by("name")
+
+
+def save_view(
+    actor: Actor, *, name: str, search: str = "", sort: str = "state", columns: Iterable[str] = ()
+) -> SavedView:
+    """Keep a view of the actor's own; one of the same name is replaced. Raises Invalid naming the field."""
+    require(actor, "view.save")
+    name, search, columns = name.strip(), search.strip(), list(dict.fromkeys(columns))
+    _check(actor, name, search, sort, columns)
+    given = {"search": search, "sort": sort, "columns": columns}
+    with transaction.atomic():
+        view, _ = SavedView.objects.update_or_create(user_id=actor.user_id, name=name, defaults=given)
+        if list_views(actor).count() > MAX_VIEWS:
+            raise Invalid("At most %(max)s views: delete one first.", field="name", max=MAX_VIEWS)
+        record(actor, "view.save", of=view)
+    return view
+
+
+def _check(actor: Actor, name: str, search: str, sort: str, columns: list[str]) -> None:
+    if not (1 <= len(name) <= 40 and name.isprintable()):
+        raise Invalid("Give the view a name of 1 to 40 signs.", field="name")
+    if len(search) > MAX_SEARCH:
+        raise Invalid("A search has at most %(max)s signs.", field="search", max=MAX_SEARCH)
+    matching(actor, search)
+    if sort not in SORTS:
+        raise Invalid("Choose one of: %(known)s.", field="sort", known=", ".join(SORTS))
+    if not set(columns) <= set(COLUMNS):
+        raise Invalid("Choose of: %(known)s.", field="columns", known=", ".join(COLUMNS))
+
+
+def delete_view(actor: Actor, *, view_id: int) -> None:
+    """Forget one of the actor's own views. Raises NotFound."""
+    require(actor, "view.delete")
+    with transaction.atomic():
+        view = list_views(actor).filter(pk=view_id).first()
+        if view is None:
+            raise NotFound("You have no view with this id.")
+        record(actor, "view.delete", of=view)
+        view.delete()
