@@ -17,12 +17,15 @@ AXE = (Path(__file__).parents[1] / "data/axe/axe.min.js").read_text()
 SERIOUS = """async () => (await axe.run()).violations
     .filter((found) => ["serious", "critical"].includes(found.impact))
     .map((found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 150)).join(" | ")}`)"""
-SIDEWAYS = """() => [...document.querySelectorAll(":not(#filters)")]  // a strip of chips, to be swiped
+SIDEWAYS = """() => [...document.querySelectorAll("*")]
+    .filter((element) => !element.matches("#filters, .tabs, .command-long, #console-view *"))  // to be swiped
     .filter((element) => element === document.scrollingElement
         || ["auto", "scroll"].includes(getComputedStyle(element).overflowX))
     .filter((element) => element.scrollWidth > element.clientWidth)
     .map((element) => element.outerHTML.slice(0, 150))"""
 LOOKS = [(width, theme) for width in ("desk", "phone") for theme in ("light", "dark")]
+COLUMNS = ("host", "project", "address", "cpu", "memory", "disk", "cpus", "template", "mac", "by", "created")
+TABS = ("activity", "hardware", "xml", "console", "console/serial", "delete", "rename", "clone", "describe")
 FIRST_VISIT_BYTES = 150_000
 NEXT_PAGE_BYTES = 20_000
 CHARTS_ARE_DRAWN = (
@@ -49,13 +52,15 @@ def scene(controller: Controller) -> Iterator[dict[str, str]]:
             "/activity",
             "/account",
             "/account/password",
+            "/views",
         )
         pages = {path.strip("/").replace("/", "-") or "list": path for path in paths}
         yield pages | {
             "machine": one,
-            "machine-activity": f"{one}/activity",
-            "delete": f"{one}/delete",
             "create": "/machines/new",
+            "view-save": "/views/new?state=running",
+            "all-columns": f"/?cols={'.'.join(COLUMNS)}",
+            **{f"machine-{tab}": f"{one}/{tab}" for tab in TABS},
         }
         client.dismiss_job(failed)
         machines.delete_all()

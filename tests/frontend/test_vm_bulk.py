@@ -78,7 +78,7 @@ def test_all_that_match_are_meant_by_the_address_of_the_list(site: Site, three: 
 def test_a_verb_answers_with_one_sentence_and_each_refusal(site: Site, three: list[Vm]) -> None:
     answer = browser(site.owner, **HTMX).post("/machines/bulk/start", {"vms": ids(three)}, secure=True)
     page = answer.content.decode()
-    assert (answer["HX-Retarget"], answer["HX-Trigger"]) == ("#flash", "vrabec:done")
+    assert (answer["HX-Retarget"], answer["HX-Trigger-After-Swap"]) == ("#flash", "vrabec:done")
     assert "Start 1 of 3: 1 runs already, 1 is paused." in page
     assert "<b>run</b> run runs already." in page
     assert [job.kind for job in Job.objects.all()] == ["vm.start"]

@@ -145,7 +145,7 @@ def _done(request: PageRequest, verb: str, done: list[Outcome]) -> HttpResponse:
     kind = "ok" if not refused else "warn" if len(refused) < len(done) else "bad"
     answer = fragment(request, "vms/bulk_done.html", {"kind": kind, "said": said, "refused": rows})
     answer["HX-Retarget"], answer["HX-Reswap"] = "#flash", "innerHTML"
-    answer["HX-Trigger"] = "vrabec:done"
+    answer["HX-Trigger-After-Swap"] = "vrabec:done"
     return answer
 
 
