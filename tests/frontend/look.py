@@ -55,6 +55,12 @@ PAGES = {
     "dialog": "/machines/12",
     "refused": "/machines/new",
     "menu": "/machines/12",
+    "find": "/machines/12",
+    "xml": "/machines/12/xml",
+    "views": "/views",
+    "view-save": "/?state=running&q=moodle",
+    "columns": "/",
+    "all-columns": "/?cols=host.project.address.cpu.memory.disk.cpus.template.network.mac.by.created",
     "bulk": "/",
     "bulk-menu": "/",
     "bulk-delete": "/",
@@ -71,13 +77,16 @@ ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "dialog": (("click", "#actions summary"), ("click", "#actions a.bad-text"), ("type", "#ask-name")),
     "refused": (("type", "#name"), ("check", "input[value=custom]"), ("click", "button.btn-wide")),
     "menu": (("click", "#actions summary"),),
+    "find": (("type", "[data-key-search]"),),
+    "view-save": (("click", "#chips details:last-of-type summary"), ("click", "#chips a[hx-get]")),
+    "columns": (("click", "#strip summary"),),
     "bulk": PICKED,
     "bulk-menu": (*PICKED, ("click", "#bulk summary")),
     "bulk-delete": (*PICKED, ("click", "#bulk .btn-bad"), ("type", "#how_many")),
     "places": (("click", "[data-side]"),),
     "machine-words": (("click", "#history summary"),),
 }
-TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3", "#how_many": "4"}
+TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3", "#how_many": "4", "[data-key-search]": "stop mo"}
 
 
 class Server(ThreadingMixIn, WSGIServer):

@@ -18,6 +18,8 @@ from vrabec.models.vms import Seen, Vm, VmLoad, Wished
 from vrabec.services.history import directory
 from vrabec.services.people import actor_of
 from vrabec.services.record import record
+from vrabec.services.views import save_view
+from vrabec.services.vm_xml import write_xml
 
 PASSWORD = "sparrow on the wire"
 _VMS = """
@@ -36,6 +38,22 @@ moodle kvm2 studium 50 195.113.20.41 8192 6553 120 71
 moodle-db kvm2 studium 50 195.113.20.42 16384 15700 200 132
 knihovna-katalog kvm1 library 50 195.113.20.63 4096 1500 40 22
 studis-test kvm1 studium 60 - 2048 - 20 5
+"""
+_XML = """<domain type='kvm' id='7'>
+  <name>studium.moodle</name>
+  <uuid>6f1c1a52-5f3f-4b1c-9d8e-0b8f3a0d9c11</uuid>
+  <memory unit='KiB'>8388608</memory>
+  <vcpu placement='static'>2</vcpu>
+  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type><boot dev='hd'/></os>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2' discard='unmap'/>
+      <source file='/var/lib/libvirt/images/vrabec/studium.moodle-6f1c1a52.qcow2' index='1'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+  </devices>
+</domain>
 """
 _PROJECTS = {
     "main": "",
@@ -71,6 +89,9 @@ def build(*, extra: int = 60) -> dict[str, User]:
         _vm(words.split(), hosts, projects, template, found["jana"])
     _jobs(found["jana"])
     _history(Vm.objects.get(name="moodle"))
+    write_xml(Vm.objects.get(name="moodle").pk, _XML)
+    save_view(_actor(found["jana"]), name="Labs at night", search="host:lab2,lab3 state:running", sort="cpu")
+    save_view(_actor(found["jana"]), name="Full disks", search="disk<20G", columns=("host", "disk"))
     return found
 
 
