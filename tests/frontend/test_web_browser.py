@@ -131,7 +131,10 @@ def paths(site: Site) -> list[str]:
         "/projects",
     ]
     rest = ["/activity", "/account", "/account/password", "/machines/new", "/machines/999999", "/sign-in"]
-    return [*lists, one, f"{one}/activity", f"{one}/delete", *rest]
+    tabs = [
+        f"{one}/{tab}" for tab in ("activity", "delete", "hardware", "xml", "rename", "clone", "describe")
+    ]
+    return [*lists, "/views", "/views/new", one, *tabs, *rest]
 
 
 @pytest.mark.parametrize(("size", "theme"), [("desk", "light"), ("phone", "dark")])

@@ -66,8 +66,8 @@ def delete(request: PageRequest, view_id: int) -> HttpResponse:
 
 
 def _ask(request: PageRequest, typed: dict[str, Any], wrong: Invalid | None = None) -> HttpResponse:
-    context = {"typed": typed, "problems": problems_of(wrong) if wrong else {}}
-    context["is_dialog"] = is_fragment(request)
+    problems = problems_of(wrong) if wrong else {}
+    context = {"typed": typed, "problems": problems, "is_dialog": is_fragment(request)}
     status = wrong.status if wrong else 200
     if is_fragment(request):
         return fragment(request, "views/form.html", context, status=status)
