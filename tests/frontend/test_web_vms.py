@@ -69,6 +69,15 @@ def test_filters_narrow_the_list_and_stand_as_chips(site: Site) -> None:
     assert 'value="oth"' in page
 
 
+def test_where_nothing_matches_the_page_says_what_to_drop(site: Site) -> None:
+    client = browser(site.administrator)
+    page = text_of(client, "/?state=crashed&host=kvm1&q=web")
+    assert "Without “State: Crashed” there is 1." in page
+    assert 'href="?host=kvm1&amp;q=web">Drop “State: Crashed”' in page
+    assert "Drop “Host: kvm1”" not in page
+    assert "Nothing you may see fits all" in text_of(client, "/?state=crashed&q=nowhere")
+
+
 def test_an_unknown_sort_or_state_in_an_old_bookmark_still_opens(site: Site) -> None:
     assert names(text_of(browser(site.administrator), "/?sort=nonsense&state=x&page=y")) == ["web"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -63,6 +63,18 @@ def list_vms(actor: Actor, query: VmQuery) -> VmList:
     shown = rows.select_related("host", "project", "template", "load", "created_by").order_by(*_order(query))
     page = list(shown[start : start + query.per_page])
     return VmList(page, total, active_jobs(vm.pk for vm in page))
+
+
+def without_each(actor: Actor, query: VmQuery) -> dict[str, int]:
+    """How many machines there would be without each of the query's conditions, where that finds any."""
+    asked = [name for name in ("search", "state", "host", "project", "tag") if getattr(query, name)]
+    counts = {name: found_vms(actor, _without(query, name)).count() for name in asked}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _without(query: VmQuery, name: str) -> VmQuery:
+    empty: dict[str, Any] = {name: ""}
+    return replace(query, **empty)
 
 
 def found_vms(actor: Actor, query: VmQuery) -> QuerySet[Vm]:

@@ -80,7 +80,7 @@ def bar(request: PageRequest) -> HttpResponse:
         "size": show.size(*_sums(chosen.vms)) if chosen.vms else "",
         "at_once": [offer for offer in taken if offer.verb in _AT_ONCE],
         "others": [offer for offer in taken if offer.verb not in (*_AT_ONCE, TAG, "delete")],
-        "last": [offer for offer in taken if offer.verb in (TAG, "delete")],
+        "last": [offer for verb in (TAG, "delete") for offer in taken if offer.verb == verb],
         "fields": _fields(request),
     }
     return fragment(request, "vms/bulk.html", context)

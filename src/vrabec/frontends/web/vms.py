@@ -24,7 +24,7 @@ from vrabec.services import vms
 from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.jobs import open_jobs
-from vrabec.services.lists import SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms
+from vrabec.services.lists import SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms, without_each
 from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
@@ -63,6 +63,15 @@ class Chip:
     options: list[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class WayOut:
+    """A condition that can be dropped, and how many machines there are without it."""
+
+    name: str
+    shown: str
+    count: int
+
+
 @page("vm.list")
 def index(request: PageRequest) -> HttpResponse:
     """The list; for htmx only what is below its head."""
@@ -73,6 +82,7 @@ def index(request: PageRequest) -> HttpResponse:
         query = replace(query, page=pager.pages)
         found, pager = list_vms(request.actor, query), Pager(pager.pages, found.total)
     hosts = may(request.actor, "host.view")
+    chips = _chips(request.actor, query, with_hosts=hosts)
     context = {
         "rows": [vm_row(vm, found.jobs.get(vm.pk), with_host=hosts) for vm in found.rows],
         "pager": pager,
@@ -82,7 +92,8 @@ def index(request: PageRequest) -> HttpResponse:
         "descending": _DESCENDING,
         "may_create": _may_create(request.actor),
         "max_chosen": MAX_MACHINES,
-        "chips": _chips(request.actor, query, with_hosts=hosts),
+        "chips": chips,
+        "ways_out": [] if found.total or wrong else _ways_out(request.actor, query, chips),
         "USUAL": USUAL_COLUMNS,
         "columns": columns_of(request, with_hosts=hosts),
         "views": [(view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]],
@@ -98,6 +109,13 @@ def _found(actor: Actor, query: VmQuery) -> tuple[VmList, Invalid | None]:
         return list_vms(actor, query), None
     except Invalid as error:
         return VmList([], 0), error
+
+
+def _ways_out(actor: Actor, query: VmQuery, chips: list[Chip]) -> list[WayOut]:
+    """What to drop where nothing is found."""
+    words = {chip.name: f"{chip.title}: {chip.shown}" for chip in chips} | {"search": query.search}
+    found = without_each(actor, query)
+    return [WayOut("q" if name == "search" else name, words[name], count) for name, count in found.items()]
 
 
 @page("vm.view")
