@@ -46,6 +46,7 @@ def fill() -> None:
             deleted_at=now() if number % 5 == 0 else None,
         )
         VmLoad.objects.create(vm=vm, cpu_percent=number / 7, seen_at=now())
+    _fill_more(vm, actor_of(ada))
     parent = Job.objects.create(kind="vm.many", created_by_name="ada", created_by=ada, state=JobState.DONE)
     job = Job.objects.create(
         kind="vm.start", vm=vm, parent=parent, created_by_name="ada", args={"b": 1.0, "a": [None, 2**53]}
@@ -55,6 +56,14 @@ def fill() -> None:
     JobLine.objects.create(job=job, at=now(), template="%(what)s", params={"what": "ů"})
     for number in range(600):
         record(SYSTEM, "vm.start", of=vm, job=job, number=number)
+
+
+def _fill_more(vm: Any, ada: Any) -> None:
+    from vrabec.services.views import save_view
+    from vrabec.services.vm_xml import write_xml
+
+    write_xml(vm.pk, "<domain>\n  <title>ů\t</title>\n</domain>\n")
+    save_view(ada, name="Ž'\"", search="state:off", columns=("host", "cpu"))
 
 
 def look() -> dict[str, Any]:
