@@ -1,5 +1,7 @@
 """In Chromium: many machines chosen by keys and on a phone, and Ctrl K, by keyboard alone."""
 
+import re
+
 from playwright.sync_api import Browser, Page, expect
 
 from tests.cast import Site
@@ -66,6 +68,10 @@ def test_a_phone_shows_boxes_when_asked_and_the_bar_at_the_bottom(
     page = visit.open("/")
     settled(page)
     expect(page.locator("[data-pick]").first).to_be_hidden()
+    page.locator("tr[data-row]").nth(4).click()
+    expect(page).to_have_url(re.compile(r"/machines/\d+$"))
+    page.go_back()
+    settled(page)
     page.get_by_role("button", name="Select", exact=True).click()
     page.locator("tr[data-row]").nth(4).click()
     expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
@@ -131,7 +137,7 @@ def test_ctrl_k_asks_before_something_is_lost(visit: Visit, site: Site) -> None:
 def test_a_view_is_kept_from_the_list_in_a_dialog(visit: Visit, busy: Site) -> None:
     page = visit.open("/?q=vm-0&state=running")
     settled(page)
-    page.get_by_text("Saved views").click()
+    page.locator("summary", has_text="Saved views").click()
     page.get_by_role("link", name="Save this view …").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Search")).to_have_value("vm-0 state:running")
@@ -140,7 +146,7 @@ def test_a_view_is_kept_from_the_list_in_a_dialog(visit: Visit, busy: Site) -> N
     expect(page).to_have_url(f"{visit.url}/?q=vm-0+state%3Arunning&cols=host.project.address.cpu.memory.disk")
     expect(page.locator("tr[data-row]")).to_have_count(10)
     page.goto("/")
-    page.get_by_text("Saved views").click()
+    page.locator("summary", has_text="Saved views").click()
     page.get_by_role("link", name="First ten").click()
     expect(page.locator("tr[data-row]")).to_have_count(10)
 
@@ -148,7 +154,7 @@ def test_a_view_is_kept_from_the_list_in_a_dialog(visit: Visit, busy: Site) -> N
 def test_columns_are_chosen_in_a_menu(visit: Visit, site: Site) -> None:
     page = visit.open("/")
     settled(page)
-    page.get_by_text("Columns").click()
+    page.locator("summary", has_text="Columns").click()
     page.get_by_role("checkbox", name="Template").check()
     page.get_by_role("checkbox", name="Memory").uncheck()
     page.get_by_role("button", name="Show these").click()
