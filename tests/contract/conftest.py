@@ -1,4 +1,4 @@
-"""The sites that the contract holds for: libvirt's test driver, and QEMU on a host of the lab.
+"""The sites that the contract holds for: libvirt's test driver, and QEMU on lab hosts of two Debians.
 
 What the test driver cannot do is listed here, with the reason; pytest prints the list with -rs.
 """
@@ -13,13 +13,14 @@ from uuid import uuid4
 import pytest
 
 from tests.lab import LabHost, TestFleetHost
-from tests.lab.fixtures import fleet_host, fresh_lab_host, lab_host
+from tests.lab.fixtures import fleet_host, fresh_lab_host, lab_host, other_lab_host
+from tests.lab.roots import other_suite
 from vrabec.hypervisor import connection, lifecycle, storage, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.lib.errors import VrabecError
 
-__all__ = ["fleet_host", "fresh_lab_host", "lab_host"]
+__all__ = ["fleet_host", "fresh_lab_host", "lab_host", "other_lab_host"]
 
 POOL = "contract"
 NOT_IN_TEST_DRIVER = {
@@ -68,14 +69,18 @@ class Site:
         return self.host.uri
 
 
-@pytest.fixture(params=["test", pytest.param("qemu", marks=pytest.mark.lab)])
+QEMU = {"qemu": "lab_host", f"qemu of {other_suite()}": "other_lab_host"}
+"""Their hosts' fixtures: the libvirt and QEMU of this machine, and those of another Debian."""
+
+
+@pytest.fixture(params=["test", *(pytest.param(name, marks=pytest.mark.lab) for name in QEMU)])
 def site(request: pytest.FixtureRequest) -> Site:
     name = request.node.originalname
     if request.param == "test":
         if reason := NOT_IN_TEST_DRIVER.get(name):
             pytest.skip(f"libvirt's test driver: {reason}")
         return Site(request.getfixturevalue("fleet_host"), "test", "/contract")
-    host = request.getfixturevalue("lab_host")
+    host = request.getfixturevalue(QEMU[request.param])
     return Site(host, "qemu", str(host.images / POOL))
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.lab import labs
 from tests.lab.fleet import TestFleetHost
 from tests.lab.host import LabHost, missing
+from tests.lab.roots import hypervisor_root, other_suite
 from tests.lab.switch import LabSwitch
 
 
@@ -16,6 +17,17 @@ def lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
     """A real host that all tests of a worker share: leave it as you found it."""
     _need_lab()
     with LabHost("shared", tmp_path_factory.mktemp("lab") / "host") as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def other_lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
+    """As `lab_host`, with libvirt and QEMU of another Debian than this machine's."""
+    _need_lab()
+    if shutil.which("mmdebstrap", path=labs.PATH) is None:
+        pytest.skip("hosts of another Debian need mmdebstrap")
+    root = hypervisor_root(other_suite())
+    with LabHost("other", tmp_path_factory.mktemp("lab") / "host", root=root) as host:
         yield host
 
 

@@ -47,11 +47,18 @@ class LabHost:
 
     `directory` is the host's own: made here, removed by `close`. `storage_mib` is the size of the tmpfs that
     holds its /var/lib/libvirt (`storage`) with the pool "default" (`images`). Hosts on a `switch` reach each
-    other by name and `address`, which is what a migration needs.
+    other by name and `address`, which is what a migration needs. `root` is another file system than this
+    machine's (roots.py); `directory` must then lie below /tmp.
     """
 
     def __init__(
-        self, name: str, directory: Path, *, storage_mib: int = 512, switch: LabSwitch | None = None
+        self,
+        name: str,
+        directory: Path,
+        *,
+        storage_mib: int = 512,
+        switch: LabSwitch | None = None,
+        root: Path | None = None,
     ) -> None:
         self.name = name
         self.directory = directory.absolute()
@@ -64,6 +71,7 @@ class LabHost:
         self.address = switch.reserve(name) if switch else None
         self._storage_mib = storage_mib
         self._switch = switch
+        self._root = root
         self._unshare: subprocess.Popen[str] | None = None
         if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
             raise LabError(f"too long for a unix socket: {self.socket}")
@@ -100,7 +108,7 @@ class LabHost:
             raise LabError(f"{self.name} is on already")
         shutil.rmtree(self.directory / "run", ignore_errors=True)  # a tmpfs on a real host
         (self.directory / "run").mkdir()
-        self._unshare = _unshare(self.lab_name, self.name, self.directory)
+        self._unshare = _unshare(self.lab_name, self.name, self.directory, *filter(None, [self._root]))
         if self._switch and self.address:
             self._switch.plug(self.name, self._init(), self.address)
         self.restart_libvirtd()
@@ -225,11 +233,11 @@ class LabHost:
             os.kill(pid, number)
 
 
-def _unshare(lab_name: str, host_name: str, directory: Path) -> subprocess.Popen[str]:
+def _unshare(lab_name: str, host_name: str, *paths: Path) -> subprocess.Popen[str]:
     """Start a host's init in namespaces of its own; they live while we hold its standard input open."""
     namespaces = ["--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child=KILL"]
     process = subprocess.Popen(
-        ["unshare", *namespaces, "tini", "--", INIT, lab_name, host_name, directory],
+        ["unshare", *namespaces, "tini", "--", INIT, lab_name, host_name, *paths],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
         start_new_session=True,  # Ctrl-C is for the test run, which still has to close its hosts
     )  # fmt: skip

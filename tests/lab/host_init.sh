@@ -1,9 +1,10 @@
 #!/bin/bash
 # PID 2 of a lab host: makes fresh namespaces look like a machine of their own, says "ready", then lives as long as
 # the test run holds its standard input open. When this ends, tini (PID 1) ends, and the kernel kills the rest.
-# usage: host_init.sh LAB_ID HOSTNAME DIRECTORY    (LAB_ID only marks the process for the sweep)
+# usage: host_init.sh LAB_ID HOSTNAME DIRECTORY [ROOT]    (LAB_ID only marks the process for the sweep)
+# ROOT is another Debian's file system (roots.py); the host writes into a layer over it that is gone with its power.
 set -euo pipefail
-host=$2 dir=$3
+host=$2 dir=$3 root=${4:-}
 
 hostname "$host"
 ip link set lo up
@@ -28,7 +29,20 @@ ln -s /proc/self/fd "$dir/mnt/fd"
 ln -s fd/0 "$dir/mnt/stdin"; ln -s fd/1 "$dir/mnt/stdout"; ln -s fd/2 "$dir/mnt/stderr"
 mount --move "$dir/mnt" /dev
 
-mount --bind "$dir/hosts" /etc/hosts
+if [ -n "$root" ]; then
+  mount -t tmpfs layer /mnt
+  mkdir /mnt/upper /mnt/work /mnt/root
+  mount -t overlay -o "lowerdir=$root,upperdir=/mnt/upper,workdir=/mnt/work" root /mnt/root
+  # What the lab hands in lies below /tmp, and must be there under the same path.
+  for shared in /proc /sys /dev /tmp; do mount --rbind "$shared" "/mnt/root$shared"; done
+  cat "$dir/hosts" >/mnt/root/etc/hosts
+  cd /mnt/root
+  pivot_root . mnt
+  umount -l /mnt
+  cd /
+else
+  mount --bind "$dir/hosts" /etc/hosts
+fi
 for state in etc lib log cache; do
   case $state in etc) target=/etc/libvirt ;; *) target=/var/$state/libvirt ;; esac
   mount --bind "$dir/$state" "$target"

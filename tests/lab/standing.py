@@ -1,6 +1,6 @@
 """A lab that stands until it is taken down: hypervisor hosts with libvirtd, sshd and a shared folder.
 
-usage: scripts/lab up N | status | run COMMAND ... | down
+usage: scripts/lab up N [--suite bookworm|trixie ...] | status | run COMMAND ... | down
 One process, the keeper, holds it all; when it ends, however it ends, the hosts end. What a killed keeper
 leaves on the disk goes at the next up, status or down.
 """
@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 
-from tests.lab import labs
+from tests.lab import labs, roots
 from tests.lab.host import LabError, LabHost, missing
 from tests.lab.switch import LabSwitch
 
@@ -70,7 +71,12 @@ def main() -> None:
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("up", "keep"):
-        verbs.add_parser(verb).add_argument("count", type=int)
+        made = verbs.add_parser(verb)
+        made.add_argument("count", type=int)
+        made.add_argument(
+            "--suite", action="append", choices=roots.SUITES, default=[],
+            help="Debians of the hosts, in turns; without it they have this machine's own files",
+        )  # fmt: skip
     verbs.add_parser("status")
     verbs.add_parser("run").add_argument("command", nargs=argparse.REMAINDER)
     verbs.add_parser("down")
@@ -89,7 +95,10 @@ def up(wish: argparse.Namespace) -> None:
         raise LabError("from 1 to 20 hosts")
     if standing():
         raise LabError("one stands already; scripts/lab down takes it down")
-    command = [sys.executable, "-m", "tests.lab.standing", "keep", str(wish.count)]
+    for suite in wish.suite:
+        roots.hypervisor_root(suite)  # the first time takes minutes, which the keeper has not
+    suites = [f"--suite={suite}" for suite in wish.suite]
+    command = [sys.executable, "-m", "tests.lab.standing", "keep", str(wish.count), *suites]
     keeper = subprocess.Popen(
         command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True,
@@ -106,7 +115,7 @@ def up(wish: argparse.Namespace) -> None:
 def keep(wish: argparse.Namespace) -> None:
     """Hold the hosts until a signal says that it is enough."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    with hosts(wish.count) as lab:
+    with hosts(wish.count, wish.suite) as lab:
         draft = STATE.with_suffix(".new")
         draft.write_text(json.dumps(asdict(lab)))
         draft.replace(STATE)
@@ -117,8 +126,9 @@ def keep(wish: argparse.Namespace) -> None:
 
 
 @contextmanager
-def hosts(count: int) -> Iterator[Lab]:
-    """So many hosts on a switch, of which nothing is left afterwards."""
+def hosts(count: int, suites: Sequence[str] = ()) -> Iterator[Lab]:
+    """So many hosts on a switch, of these Debians in turns; nothing is left of them afterwards."""
+    files = cycle([roots.hypervisor_root(suite) for suite in suites] or [None])
     with ExitStack() as stack:
         switch = stack.enter_context(LabSwitch())
         folder = switch.directory
@@ -126,9 +136,9 @@ def hosts(count: int) -> Iterator[Lab]:
         _keys(folder)
         _ip(switch, "address", "add", "10.77.0.254/24", "dev", "switch")
         found = []
-        for number in range(1, count + 1):
+        for number, root in zip(range(1, count + 1), files, strict=False):
             name = f"host{number}"
-            host = LabHost(name, folder / name, storage_mib=STORAGE_MIB, switch=switch)
+            host = LabHost(name, folder / name, storage_mib=STORAGE_MIB, switch=switch, root=root)
             stack.enter_context(host)
             host.run("mkdir", "-p", "/run/sshd")
             host.run(str(_SSHD), "-f", str(folder / "sshd_config"))

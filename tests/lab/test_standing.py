@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab import labs, standing
 from tests.lab.host import missing
+from tests.lab.roots import other_suite
 
 pytestmark = [
     pytest.mark.lab,
@@ -25,8 +26,9 @@ def by_ssh(lab: standing.Lab, host: standing.Host, command: str) -> list[str]:
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_hosts_answer_by_libvirt_and_by_ssh_share_a_folder_and_leave_nothing() -> None:
-    with standing.hosts(2) as lab:
+@pytest.mark.parametrize("suites", [(), (other_suite(),)], ids=["this Debian", "another Debian"])
+def test_hosts_answer_by_libvirt_and_by_ssh_share_a_folder_and_leave_nothing(suites: tuple[str, ...]) -> None:
+    with standing.hosts(2, suites) as lab:
         (Path(lab.shared) / "note").write_text("here")
         for host in lab.hosts:
             connection = libvirt.open(f"qemu+unix:///system?socket={host.socket}")
