@@ -71,12 +71,16 @@ class Installation:
         found.pop("django_session", None)
         return found
 
-    def django(self, code: str) -> None:
-        """Run code on the database of this installation."""
+    def django(self, code: str) -> str:
+        """What code prints, run with the database of this installation."""
         environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
         start = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'vrabec.config.settings'\n"
         start += "import django; django.setup()\nfrom django.db import connection\n"
-        subprocess.run([sys.executable, "-c", start + code], check=True, env=environment, cwd=REPOSITORY)
+        command = [sys.executable, "-c", start + code]
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
+        )
+        return done.stdout
 
 
 def install(root: Path, database: str = "") -> Installation:

@@ -1,3 +1,3 @@
 """Vrabec: a small private cloud on the hypervisors a site already has."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -32,6 +32,7 @@ data_dir = "{root}/data"
 run_dir = "{root}/run"
 listen = "127.0.0.1"
 port = {port}
+database = "{database}"
 """
 
 
@@ -41,7 +42,8 @@ class Controller:
     `token` is that of its administrator, who was made by the sign-in link and has PASSWORD.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, database: str = "") -> None:
+        self._database = database
         self.root = labs.directory_of(labs.new_name())
         self.data = self.root / "data"
         self.host = LabHost(HOST, self.root / "host", storage_mib=2048)
@@ -159,7 +161,9 @@ class Controller:
     def _install(self) -> None:
         self.host.__enter__()
         port = self.url.rpartition(":")[2]
-        (self.root / "vrabec.toml").write_text(_CONFIG.format(root=self.root, port=port))
+        (self.root / "vrabec.toml").write_text(
+            _CONFIG.format(root=self.root, port=port, database=self._database)
+        )
         self._migrated = self.vrabecd("migrate")
 
     def vrabecd(self, *words: str) -> str:

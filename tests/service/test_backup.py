@@ -17,6 +17,7 @@ from django.db import models
 
 from tests.installation import Installation, install
 from tests.postgres import PrivatePostgres
+from vrabec import __version__
 from vrabec.config.backup import rows
 from vrabec.config.backup.restore import read_manifest
 from vrabec.lib.errors import Invalid
@@ -198,8 +199,8 @@ DAMAGED = [
     (without_manifest, "is damaged: it ends before manifest.json"),
     (climbing, "is damaged: data/../../escaped is nothing that Vrabec writes."),
     (manifest_with(members=7), "is damaged: manifest.json is not as it was written."),
-    (manifest_with(format=2), "this is 0.1.0: upgrade first."),
-    (manifest_with(version="99.0"), "was made by Vrabec 99.0, this is 0.1.0: upgrade first."),
+    (manifest_with(format=2), f"this is {__version__}: upgrade first."),
+    (manifest_with(version="99.0"), f"was made by Vrabec 99.0, this is {__version__}: upgrade first."),
     (manifest_with(migrations=[["vrabec", "9999_later"]]), "upgrade first."),
 ]
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 
 from vrabec.config.backup.commands import backup, restore
+from vrabec.config.database import require_not_later, require_ours
 from vrabec.config.files import Config, config_path, read_config
 from vrabec.config.port import check_port
-from vrabec.config.process import config_as_owner, plain_faults, set_up_django
+from vrabec.config.process import config_as_owner, in_child, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib.errors import VrabecError
 from vrabec.lib.logs import handler
@@ -41,6 +42,7 @@ def serve() -> None:
     check_port(config)
     os.umask(0o077)
     os.makedirs(config.run_dir, exist_ok=True)
+    in_child(_check_database)  # this process stays without Django, and small
     sys.exit(Supervisor({name: module(f"vrabec.config.{name}") for name in PROCESSES}).run())
 
 
@@ -63,6 +65,8 @@ def migrate(*, no_backup: bool) -> None:
     set_up_django()
     from django.core.management import call_command
 
+    with plain_faults("Nothing was changed"):
+        require_not_later()
     if not no_backup:
         _back_up_first(config)
     call_command("migrate", verbosity=0, interactive=False)
@@ -106,6 +110,11 @@ def doctor() -> None:
     broken, soon = grades.count(Grade.FAIL), grades.count(Grade.WARN)
     click.echo(f"\n{broken} to repair." if broken else "\nNothing is broken." if soon else "\nAll is well.")
     sys.exit(1 if broken else 0)
+
+
+def _check_database() -> None:
+    set_up_django()
+    require_ours()
 
 
 def _back_up_first(config: Config) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from django.apps import apps
 
 import vrabec
+from vrabec.config.database import require_not_later
 from vrabec.config.files import Config, config_path, database_settings, read_config
 from vrabec.config.port import who_listens
 from vrabec.config.tls import fingerprint
@@ -193,6 +194,7 @@ def _database(config: Config) -> Iterator[Finding]:
         yield Finding(Grade.FAIL, "database", f"There is no {file}: run vrabecd migrate.")
         return
     try:
+        require_not_later()
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error as error:
