@@ -54,10 +54,12 @@ def desk() -> Iterator[Desk]:
         listener.listen()
         accepting = Thread(target=_accept, args=[listener, found], name="desk")
         accepting.start()
-        yield found
-        path.unlink()
-        listener.shutdown(socket.SHUT_RDWR)
-        accepting.join()
+        try:
+            yield found
+        finally:
+            path.unlink()
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
     found.end()
 
 

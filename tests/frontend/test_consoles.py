@@ -24,7 +24,7 @@ from vrabec.models.changes import changed
 from vrabec.models.consoles import ConsoleTicket
 from vrabec.models.hosts import HostState
 from vrabec.models.projects import Grant
-from vrabec.models.vms import Seen
+from vrabec.models.vms import Seen, Vm
 from vrabec.services.consoles import make_ticket, use_ticket
 
 __all__ = ["site"]
@@ -375,6 +375,25 @@ def test_a_console_process_that_is_away_or_dies_is_said_as_such(running: Site) -
             process.end()
             await browser.end()
             assert browser.code == 4503
+
+    play(check)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_seen", [True, False], ids=["seen", "not yet seen"])
+def test_a_console_opened_while_its_machine_dies_says_that_it_is_off(running: Site, is_seen: bool) -> None:
+    secret = ticket(running.owner, running)
+    if is_seen:
+        Vm.objects.filter(pk=running.vm.pk).update(seen=Seen.OFF)
+
+    async def check(live: Live) -> None:
+        with desk() as process:
+            process.refusal = WrongState("The machine is off: start it.")
+            browser = Browser(live, running.owner, secret, path=path_to(running))
+            await browser.end()
+            said = (browser.status, browser.code, browser.reason.partition(":")[0])
+            assert said == ((409, 0, "") if is_seen else (0, 4409, "wrong_state"))
+            assert len(process.asked) == (0 if is_seen else 1)
 
     play(check)
 

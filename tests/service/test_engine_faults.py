@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.service.made_up import Site, Twist, end_of, queued, until
 from vrabec.jobs import store
 from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS, Plan
-from vrabec.jobs.run import Run, advance
+from vrabec.jobs.run import PAUSES_SECONDS, Run, advance
 from vrabec.lib.actor import SYSTEM
 from vrabec.lib.clock import now
 from vrabec.lib.errors import HostError, WrongState
@@ -142,6 +143,14 @@ def test_a_pause_begun_after_the_job_was_listed_is_kept(transactional_db: None) 
     [listed] = store.claimable(now())
     store.pause(Job.objects.get(pk=listed.pk), 3600)
     assert store.claim(listed, "ours:1", [], None) is None
+
+
+def test_a_pause_is_not_lengthened_by_a_clock_that_was_set_back(transactional_db: None) -> None:
+    left_behind(JobState.UNDOING, begun=2, ended=0)
+    [job] = store.claimable(now())
+    store.pause(job, max(PAUSES_SECONDS))
+    assert store.claimable(now()) == []
+    assert store.claimable(now() - timedelta(days=1)) == [job]
 
 
 def test_an_unknown_kind_fails_with_a_sentence_and_the_others_run(engine: Engine) -> None:

@@ -18,6 +18,9 @@ from vrabec.lib.errors import VrabecError
 from vrabec.models.changes import announce
 from vrabec.models.jobs import ACTIVE, Job, JobLine, JobQuerySet, JobState
 
+LONGEST_PAUSE = timedelta(minutes=2)
+"""No pause is longer: one that ends later was begun before the clock was set back."""
+
 
 class LostJob(Exception):
     """Another generation owns the job now."""
@@ -28,7 +31,7 @@ def claimable(at: datetime) -> list[Job]:
 
     Only one engine is alive (its lock says so): what it does not run itself, nobody runs.
     """
-    due = Q(not_before=None) | Q(not_before__lte=at)
+    due = Q(not_before=None) | Q(not_before__lte=at) | Q(not_before__gt=at + LONGEST_PAUSE)
     return list(Job.objects.filter(due, state__in=ACTIVE).order_by("id"))
 
 
