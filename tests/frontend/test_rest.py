@@ -67,6 +67,17 @@ def test_keys_are_named_and_ctrl_alt_delete_needs_no_word(site: Site) -> None:
     assert Job.objects.get().args == {"codes": [[29, 56, 111]]}
 
 
+@pytest.mark.parametrize("body", [[], ["name"], "name", 7, True])
+def test_a_body_that_is_no_object_is_refused_though_every_field_may_be_left_out(
+    site: Site, body: object
+) -> None:
+    Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
+    one = f"/vms/{site.vm.pk}"
+    for method, path in (("POST", f"{one}/shutdown"), ("POST", f"{one}/resize"), ("PATCH", one)):
+        assert call(site, method, path, body).status_code == 422, path
+    assert not Job.objects.exists()
+
+
 def test_a_wrong_deadline_names_its_field(site: Site) -> None:
     Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.RUNNING)
     for seconds in (0, 4000, "soon"):

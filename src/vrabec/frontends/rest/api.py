@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -111,6 +112,27 @@ def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return on_error(
         request, known.get(error.status_code, Invalid("The body is not valid JSON.", field="body"))
     )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django refuses to read: a body above DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    if isinstance(exception, RequestDataTooBig):
+        return on_error(request, TooLarge("The body is larger than 1 MiB."))
+    return _other(request, 400, "invalid", "The request cannot be read.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """No operation has this path."""
+    return on_error(request, NotFound("There is nothing here."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A mistake of ours, which is in the log."""
+    return _other(request, 500, "error", "Vrabec made a mistake. It is in the log of the controller.")
+
+
+def _other(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    return api.create_response(request, {"error": {"code": code, "message": message}}, status=status)
 
 
 def _field(location: tuple[str | int, ...]) -> str:

@@ -6,9 +6,22 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Field, Schema
+from pydantic import model_validator
 
 from vrabec.models.jobs import Job
 from vrabec.services.cells import job_cell
+
+
+class Body(Schema):
+    """A request's body in which every field may be left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def is_object(cls, values: Any) -> Any:
+        """An object, then: ninja asks anything for its attributes, and a list has none that is missed."""
+        if not isinstance(getattr(values, "_obj", values), dict):
+            raise ValueError("write an object")
+        return values
 
 
 class ErrorDetail(Schema):

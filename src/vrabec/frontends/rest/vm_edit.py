@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
-from vrabec.frontends.rest.schemas import JobOut, answers
+from vrabec.frontends.rest.schemas import Body, JobOut, answers
 from vrabec.frontends.rest.vms import VmJob
 from vrabec.models.jobs import Job
 from vrabec.services import vm_edit
@@ -25,7 +25,7 @@ class RenameIn(Schema):
     name: Annotated[str, Field(max_length=300, examples=["web-2"])]
 
 
-class SizesIn(Schema):
+class SizesIn(Body):
     """What a machine is to become, sizes in MiB; what is left out stays. A disk only grows."""
 
     cpus: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
-from vrabec.frontends.rest.schemas import JobOut, Page, PerPage, answers
+from vrabec.frontends.rest.schemas import Body, JobOut, Page, PerPage, answers
 from vrabec.lib.actor import Actor
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
@@ -48,7 +48,7 @@ class VmIn(Schema):
     firmware: Annotated[str, Field(max_length=64, examples=["uefi"])] = "bios"
 
 
-class VmWordsIn(Schema):
+class VmWordsIn(Body):
     """What to say of a machine; what is left out stays.
 
     `tags` are all of them, `tag` and `untag` single ones.
@@ -60,14 +60,14 @@ class VmWordsIn(Schema):
     untag: Tags = []
 
 
-class ShutdownIn(Schema):
+class ShutdownIn(Body):
     """How long the guest may take, and whether its plug is pulled after that."""
 
     deadline_seconds: Annotated[int, Field(ge=-(2**31), lt=2**31)] = vms.SHUTDOWN_SECONDS
     then_power_off: bool = False
 
 
-class KeysIn(Schema):
+class KeysIn(Body):
     """Keys to press one after the other; keys pressed together are joined by hyphens."""
 
     keys: Annotated[
