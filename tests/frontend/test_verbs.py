@@ -1,5 +1,6 @@
 """docs/reference/verbs.md says which verb is allowed in which state: here REST is asked for each."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ from django.test import Client
 
 from tests.cast import Site
 from tests.frontend.test_permissions import BODIES, REST, _json
+from vrabec.frontends.web import activity
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm
+from vrabec.services import states, vms
 from vrabec.services.verbs import VERBS
 
 PAGE = Path(__file__).parents[2] / "docs/reference/verbs.md"
@@ -37,6 +40,21 @@ def answers() -> dict[tuple[str, str], str]:
 
 
 SAID = answers()
+SERVICES = Path(vms.__file__).parent
+
+
+def test_every_verb_has_its_words_in_lists_jobs_and_the_record() -> None:
+    kinds = {f"vm.{verb}" for verb in VERBS}
+    assert kinds - states.TITLES.keys() == set()
+    assert kinds - states.CHANGING.keys() == set()
+    assert kinds - activity.WORDS.keys() == set()
+
+
+def test_every_line_of_the_record_has_its_words() -> None:
+    source = "".join(path.read_text() for path in SERVICES.glob("*.py"))
+    recorded = set(re.findall(r'\brecord\([^"]+, "([a-z._]+)"', source))
+    assert "vm.console" in recorded
+    assert recorded - activity.WORDS.keys() == set()
 
 
 def test_the_page_knows_every_verb_and_state() -> None:

@@ -22,7 +22,7 @@ _KEYS = {
     Seen.HIBERNATED: "hibernated",
     Seen.OFF: "off",
 }
-_CHANGING = {
+CHANGING = {
     "vm.create": "Creating",
     "vm.rename": "Renaming",
     "vm.resize": "Resizing",
@@ -72,7 +72,7 @@ class Shown:
 def shown_vm(vm: Vm, job: Job | None, host: Host | None) -> Shown:
     """The state to show of `vm`, with its active job and its host, if any."""
     if job is not None:
-        label = "Undoing" if job.state == JobState.UNDOING else _CHANGING.get(job.kind, "Changing")
+        label = "Undoing" if job.state == JobState.UNDOING else CHANGING.get(job.kind, "Changing")
         return Shown("changing", label, job.percent, job.created_at)
     if host is not None and host.state == HostState.UNREACHABLE:
         return Shown("unknown", "Unknown", None, host.state_since)

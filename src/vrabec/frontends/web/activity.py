@@ -15,7 +15,7 @@ from vrabec.frontends.web.paging import paged
 from vrabec.models.audit import Audit
 from vrabec.services.activity import list_activity
 
-_WORDS = {
+WORDS = {
     "vm.create": ("plus", gettext_noop("Create %(name)s")),
     "vm.describe": ("pencil", gettext_noop("Describe %(name)s")),
     "vm.rename": ("pencil", gettext_noop("Rename %(name)s to %(to)s")),
@@ -31,6 +31,9 @@ _WORDS = {
     "vm.hibernate": ("zzz", gettext_noop("Hibernate %(name)s")),
     "vm.autostart_off": ("server-2", gettext_noop("Keep the host from starting %(name)s by itself")),
     "vm.resume": ("player-play", gettext_noop("Resume %(name)s")),
+    "vm.console": ("terminal-2", gettext_noop("Open a console of %(name)s")),
+    "vm.keep": ("player-play", gettext_noop("Start %(name)s again, as it should run")),
+    "vm.gone": ("alert-circle", gettext_noop("%(name)s is no longer on its host")),
     "vm.delete": ("trash", gettext_noop("Delete %(name)s")),
     "job.cancel": ("x", gettext_noop("Cancel the job of %(name)s")),
     "job.retry": ("refresh", gettext_noop("Retry the job of %(name)s")),
@@ -73,6 +76,6 @@ def lines(found: Iterable[Audit]) -> list[Line]:
 
 
 def _line(row: Audit) -> Line:
-    icon, words = _WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
+    icon, words = WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
     text = gettext(words) % ({"name": row.subject} | row.detail)
     return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)
