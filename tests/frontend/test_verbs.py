@@ -8,6 +8,7 @@ from django.test import Client
 
 from tests.cast import Site
 from tests.frontend.test_permissions import BODIES, REST, _json
+from tests.sweep.verbs import SWEPT
 from vrabec.frontends.web import activity
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm
@@ -40,6 +41,7 @@ def answers() -> dict[tuple[str, str], str]:
 
 
 SAID = answers()
+SCENARIOS_OF_THEIR_OWN = {"delete", "rename", "resize", "clone"}
 SERVICES = Path(vms.__file__).parent
 
 
@@ -48,6 +50,11 @@ def test_every_verb_has_its_words_in_lists_jobs_and_the_record() -> None:
     assert kinds - states.TITLES.keys() == set()
     assert kinds - states.CHANGING.keys() == set()
     assert kinds - activity.WORDS.keys() == set()
+
+
+def test_every_verb_is_swept() -> None:
+    swept = {getattr(kind, "verb", "") for kind in SWEPT} | SCENARIOS_OF_THEIR_OWN
+    assert VERBS.keys() - swept == set()
 
 
 def test_every_line_of_the_record_has_its_words() -> None:
