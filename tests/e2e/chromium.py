@@ -22,11 +22,11 @@ PATIENCE_MS = 300_000
 
 
 @contextmanager
-def launched(certificate: Path) -> Iterator[Browser]:
+def launched(certificate: Path, executable: str = CHROMIUM) -> Iterator[Browser]:
     """A browser that trusts this certificate as if it were vouched for: so it caches, and workers run."""
     trust = f"--ignore-certificate-errors-spki-list={_key_digest(certificate)}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, trust])
+        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, trust])
         yield browser
         browser.close()
 

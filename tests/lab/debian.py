@@ -88,9 +88,9 @@ class BareDebian:
     def run(self, *command: str, timeout_s: float = 60, check: bool = True) -> str:
         """Run a command as root in the project's folder, and return what it printed; raises LabError."""
         done = subprocess.run(
-            [*self._enter(), "env", f"--chdir={SOURCE}", *command], check=False, text=True, errors="replace",
+            self.command(*command), check=False, text=True, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=self._environment(), timeout=timeout_s,
+            env=self.environment(), timeout=timeout_s,
         )  # fmt: skip
         if check and done.returncode:
             raise LabError(f"{' '.join(command)}: exit {done.returncode}:\n{done.stdout}")
@@ -100,17 +100,20 @@ class BareDebian:
         """Run a line of shell, as `run` does."""
         return self.run("bash", "-c", script, timeout_s=timeout_s, check=check)
 
-    def _environment(self) -> dict[str, str]:
+    def command(self, *command: str) -> list[str]:
+        """What runs `command` inside, in the project's folder."""
+        namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+        return ["nsenter", f"--target={self.pid}", *namespaces, "--", "env", f"--chdir={SOURCE}", *command]
+
+    def environment(self) -> dict[str, str]:
         """Nothing of the caller's, but how this machine reaches package registries."""
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return {"PATH": path, "HOME": "/root", "TERM": "dumb", "PIP_CERT": "/srv/authorities.pem", **passed}
 
-    def _enter(self) -> list[str]:
-        namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
-        return ["nsenter", f"--target={self._init()}", *namespaces, "--"]
-
-    def _init(self) -> int:
+    @property
+    def pid(self) -> int:
+        """Its first process, as seen from here."""
         assert self._unshare is not None
         pid = self._unshare.pid
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
@@ -135,6 +138,8 @@ class BareDebian:
         (self.root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 bare\n")
         (self.root / "etc/hostname").write_text("bare\n")
+        if (sudoers := self.root / "etc/sudoers.d").is_dir():
+            (sudoers / "registries").write_text(f'Defaults env_keep += "PIP_CERT {" ".join(_PASSED_ON)}"\n')
         units = self.root / "etc/systemd/system"
         units.mkdir(parents=True, exist_ok=True)
         for unit in _NOT_OURS:
@@ -180,7 +185,7 @@ class BareDebian:
         options = ["--configure", "--mtu=65520", "--disable-host-loopback"]
         pipes = [f"--exit-fd={theirs}", f"--ready-fd={ready_there}"]
         self._network = subprocess.Popen(
-            ["slirp4netns", *options, *pipes, str(self._init()), "eth0"],
+            ["slirp4netns", *options, *pipes, str(self.pid), "eth0"],
             pass_fds=(theirs, ready_there), stdin=subprocess.DEVNULL, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -192,13 +197,13 @@ class BareDebian:
 
 
 def base_system(suite: str, *, systemd: bool) -> Path:
-    """The base system as a tar file, made anew where it is old; `systemd` is there as after an installer."""
+    """The base system as a tar file, made anew where it is old; `systemd`: with what an installer leaves."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vrabec-test"
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"{suite}{'-systemd' if systemd else ''}.tar"
+    path = cache / f"{suite}{'-installed' if systemd else ''}.tar"
     if not path.exists() or time.time() - path.stat().st_mtime > CACHE_DAYS * 86400:
         draft = cache / f"{os.getpid()}-{path.name}"
-        packages = ["--include=systemd-sysv,dbus"] if systemd else []
+        packages = ["--include=systemd-sysv,dbus,sudo"] if systemd else []
         command = ["mmdebstrap", "--quiet", "--variant=minbase", *packages, suite, draft]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         draft.replace(path)
