@@ -24,9 +24,11 @@ def test_a_machine_is_described_hibernated_renamed_resized_and_copied_by_clicks(
     it_hibernates_and_wakes(page, on_host)
     choose(page, "Power off")
     in_state(page, "off")
-    it_is_renamed(ada, page, on_host)
+    it_is_renamed(page, machines, on_host)
     it_grows(page, on_host)
+    it_says_so_in_xml(page, machines)
     it_is_copied(page, on_host)
+    ada.forgive("status of 422")
 
 
 def in_state(page: Page, state: str) -> None:
@@ -53,16 +55,16 @@ def it_hibernates_and_wakes(page: Page, on_host: OnHost) -> None:
     assert on_host.domains() == {"main.finch": "running"}
 
 
-def it_is_renamed(ada: Person, page: Page, on_host: OnHost) -> None:
+def it_is_renamed(page: Page, machines: Machines, on_host: OnHost) -> None:
     choose(page, "Rename …")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("Not A Name")
     dialog.get_by_role("button", name="Rename").click()
     expect(dialog.locator("#name-note")).to_contain_text("Use letters a–z, digits and hyphens")
-    ada.forgive("status of 422")
     dialog.get_by_label("Name").fill("wren")
     dialog.get_by_role("button", name="Rename").click()
-    wait_until(lambda: on_host.domains() == {"main.wren": "off"}, "the host knows it by its new name")
+    wait_until(lambda: "wren" in machines.present(), "it has its new name")
+    assert on_host.domains() == {"main.wren": "off"}
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("wren")
     in_state(page, "off")
@@ -75,8 +77,14 @@ def it_grows(page: Page, on_host: OnHost) -> None:
     page.get_by_role("button", name="Change").click()
     wait_until(lambda: defined(on_host, "main.wren") == ("2", str(224 * 1024)), "the host has its new size")
     in_state(page, "off")
+
+
+def it_says_so_in_xml(page: Page, machines: Machines) -> None:
+    vm_id = machines.present()["wren"]["id"]
+    seen = "<name>main.wren</name>"
+    wait_until(lambda: seen in machines.client.get_vm_xml(vm_id)["xml"], "inventory has seen it")
     page.get_by_role("link", name="XML").click()
-    expect(page.get_by_role("region", name="Definition")).to_contain_text("<name>main.wren</name>")
+    expect(page.get_by_role("region", name="Definition")).to_contain_text(seen)
     expect(page.get_by_role("button", name="Copy the XML")).to_be_visible()
 
 
