@@ -87,7 +87,7 @@ def test_the_list_as_it_stands_is_kept_under_a_name(site: Site) -> None:
     ).content.decode()
     assert 'value="we state:running tag:prod"' in form
     fields = dict(re.findall(r'type="hidden" name="(sort|columns)" value="([^"]*)"', form))
-    sent = {"name": "Mine", "search": "we state:running tag:prod"} | fields
+    sent = {"name": "Mine", "view-search": "we state:running tag:prod"} | fields
     answer = client.post("/views/new", sent, secure=True)
     assert answer["Location"] == "/?q=we+state%3Arunning+tag%3Aprod&sort=name&cols=cpu"
     page = client.get("/", secure=True).content.decode()
@@ -106,7 +106,7 @@ def test_views_are_for_their_owner_alone(site: Site) -> None:
 
 def test_a_refused_view_keeps_what_was_typed(site: Site) -> None:
     answer = browser(site.owner, **{"hx-request": "true"}).post(
-        "/views/new", {"name": "Mine", "search": "colour:red", "sort": "name"}, secure=True
+        "/views/new", {"name": "Mine", "view-search": "colour:red", "sort": "name"}, secure=True
     )
     page = answer.content.decode()
     assert answer.status_code == 422

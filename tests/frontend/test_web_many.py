@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.cast import Site
@@ -78,7 +79,7 @@ def test_a_phone_shows_boxes_when_asked_and_the_bar_at_the_bottom(
     place, jobs = page.locator("#bulk").bounding_box(), page.locator("#jobs").bounding_box()
     assert place
     assert jobs
-    assert abs(place["y"] + place["height"] - jobs["y"]) < 2
+    assert place["y"] + place["height"] == pytest.approx(jobs["y"], abs=2)
     assert page.evaluate("document.body.scrollWidth") <= PHONE["width"]
     assert grave(page) == []
     page.locator("#bulk").get_by_role("button", name="Clear", exact=True).click()

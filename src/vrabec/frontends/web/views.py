@@ -36,8 +36,8 @@ def save(request: PageRequest) -> HttpResponse:
         query = query_of(request.GET)
         typed = {"name": "", "search": words_of(query), "sort": query.sort, "columns": words_for(columns)}
         return _ask(request, typed)
-    names = ("name", "search", "sort", "columns")
-    typed = {name: request.POST.get(name, "")[:_MAX_TYPED] for name in names}
+    names = {"name": "name", "search": "view-search", "sort": "sort", "columns": "columns"}
+    typed = {name: request.POST.get(field, "")[:_MAX_TYPED] for name, field in names.items()}
     columns = [key for key in COLUMNS if key in typed["columns"].split(".")]
     try:
         view = save_view(
