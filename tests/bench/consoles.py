@@ -3,16 +3,17 @@
 import base64
 import os
 import secrets
+import selectors
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Barrier, Thread
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 import libvirt
 
@@ -25,6 +26,9 @@ from tests.lab.guests import diskless
 from vrabec_client.client import Client
 
 MACHINE = "bench-screen"
+TAIL = PICTURE[NUMBER.size :]
+RECORDS = 16
+"""So often a screen is read in a row: a TLS record holds 16 KiB."""
 
 
 @dataclass(frozen=True)
@@ -41,78 +45,99 @@ class Size:
         return self.mib * 2**20 // FRAME_BYTES
 
 
-class Reader(Protocol):
-    """One open screen."""
+class Reader:
+    """One open screen, whose every frame is looked at."""
+
+    def __init__(self, line: socket.socket) -> None:
+        line.setblocking(False)
+        self.line = line
+        self.shown = 0
+        self._frame = bytearray(FRAME_BYTES)
+        self._filled = 0
 
     def ask(self, frames: int) -> None:
         """Ask for so many frames."""
+        self.line.sendall(NUMBER.pack(frames))
 
-    def read(self, size: int) -> bytes:
-        """Exactly so many bytes of the screen's own."""
+    def take(self, scratch: memoryview) -> None:
+        """Read what is there, and no more than is fair to the others."""
+        with suppress(BlockingIOError, ssl.SSLWantReadError):
+            for _ in range(RECORDS):
+                count = self.line.recv_into(scratch)
+                assert count, "a screen has ended"
+                self._read(scratch[:count])
+
+    def _read(self, part: memoryview) -> None:
+        self._show(part)
+
+    def _show(self, part: memoryview) -> None:
+        while part:
+            end = min(self._filled + len(part), FRAME_BYTES)
+            count = end - self._filled
+            self._frame[self._filled : end] = part[:count]
+            part, self._filled = part[count:], end % FRAME_BYTES
+            if not self._filled:
+                whole = NUMBER.unpack_from(self._frame)[0] == self.shown and self._frame.endswith(TAIL)
+                assert whole, f"frame {self.shown} is another, or broken"
+                self.shown += 1
 
 
-class Bare:
+def bare(port: int) -> Reader:
     """A screen through the bare copy."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._file: BinaryIO = self._socket.makefile("rb", buffering=FRAME_BYTES)
-
-    def ask(self, frames: int) -> None:
-        """As Reader has it."""
-        self._socket.sendall(NUMBER.pack(frames))
-
-    def read(self, size: int) -> bytes:
-        """As Reader has it."""
-        return self._file.read(size)
+    return Reader(socket.create_connection(("127.0.0.1", port)))
 
 
-class Ours:
-    """A screen through a WebSocket (RFC 6455), with as little of a client as there can be."""
+class Ours(Reader):
+    """A screen through TLS and a WebSocket (RFC 6455), with as little of a client as there can be."""
 
     def __init__(self, client: Client, vm_id: int) -> None:
         ticket = client.open_console(vm_id, "vnc")
-        self._socket, headers = client.transport.new_socket()
-        self._file: BinaryIO = self._socket.makefile("rb", buffering=FRAME_BYTES)
-        self._left = b""
-        self._shake_hands(ticket["path"], ticket["protocols"], headers)
-
-    def _shake_hands(self, path: str, protocols: list[str], headers: dict[str, str]) -> None:
-        headers |= {"Host": "127.0.0.1", "Upgrade": "websocket", "Connection": "Upgrade"}
-        headers |= {"Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode()}
-        headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": ", ".join(protocols)}
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
-        status = self._file.readline()
-        assert b" 101 " in status, status
-        while self._file.readline().strip():
-            pass
+        line, headers = client.transport.new_socket()
+        _shake_hands(line, ticket["path"], ticket["protocols"], headers)
+        super().__init__(line)
+        self._head = bytearray()
+        self._missing = 0
 
     def ask(self, frames: int) -> None:
         """As Reader has it."""
         # A client's frames are masked; a mask of zeros is one, too.
-        self._socket.sendall(bytes((0x82, 0x80 | NUMBER.size)) + bytes(4) + NUMBER.pack(frames))
+        self.line.sendall(bytes((0x82, 0x80 | NUMBER.size)) + bytes(4) + NUMBER.pack(frames))
 
-    def read(self, size: int) -> bytes:
-        """As Reader has it."""
-        parts, missing = [self._left], size - len(self._left)
-        while missing > 0:
-            parts.append(self._message())
-            missing -= len(parts[-1])
-        whole = b"".join(parts)
-        self._left = whole[size:]
-        return whole[:size]
+    def _read(self, part: memoryview) -> None:
+        while part:
+            if self._missing:
+                shown, part = part[: self._missing], part[self._missing :]
+                self._missing -= len(shown)
+                self._show(shown)
+            else:
+                self._head.append(part[0])
+                part = part[1:]
+                self._missing = self._length()
 
-    def _message(self) -> bytes:
-        kind, length = self._file.read(2)
-        if length >= 126:
-            length = int.from_bytes(self._file.read(2 if length == 126 else 8), "big")
-        content = self._file.read(length)
-        if kind == 0x89:  # a ping: whoever is silent for 20 s is let go
-            self._socket.sendall(bytes((0x8A, 0x80 | length)) + bytes(4) + content)
-            return b""
-        assert kind == 0x82, (kind, content)
-        return content
+    def _length(self) -> int:
+        """Of the message whose head is whole now; 0 before."""
+        if len(self._head) < 2:
+            return 0
+        kind, length = self._head[:2]
+        assert kind == 0x82 or not length, f"a message of kind {kind:#x}"
+        more = {126: 2, 127: 8}.get(length, 0)
+        if len(self._head) < 2 + more:
+            return 0
+        length = int.from_bytes(self._head[2:], "big") if more else length
+        self._head.clear()
+        return length
+
+
+def _shake_hands(line: socket.socket, path: str, protocols: list[str], headers: dict[str, str]) -> None:
+    headers |= {"Host": "127.0.0.1", "Upgrade": "websocket", "Connection": "Upgrade"}
+    headers |= {"Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode()}
+    headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": ", ".join(protocols)}
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    line.sendall("\r\n".join([*lines, "", ""]).encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):  # byte by byte: what follows is the console's
+        answer += line.recv(1)
+    assert b" 101 " in answer.splitlines()[0], answer
 
 
 def measure(controller: Controller, size: Size) -> dict[str, Any]:
@@ -130,9 +155,9 @@ def measure(controller: Controller, size: Size) -> dict[str, Any]:
         ours, floor = [], []
         with controller.client() as client:
             for _ in range(size.runs):
-                ours.append(_rate([Ours(client, vm_id) for _ in range(size.consoles)], size))
+                ours.append(_rate([Ours(client, vm_id) for _ in range(size.consoles)], size.frames))
                 with held_still(controller):
-                    floor.append(_rate([Bare(port) for _ in range(size.consoles)], size))
+                    floor.append(_rate([bare(port) for _ in range(size.consoles)], size.frames))
     ratios = [one / other for one, other in zip(ours, floor, strict=True)]
     return {
         "ours_mb_s": median(ours),
@@ -146,44 +171,36 @@ def measure(controller: Controller, size: Size) -> dict[str, Any]:
     }
 
 
-def _rate(readers: list[Any], size: Size) -> float:
+def _rate(readers: list[Reader], frames: int) -> float:
     """Megabytes a second of all readers, from the first question to the last frame."""
-    start, wrong = Barrier(len(readers) + 1), []
-    threads = [Thread(target=_watch, args=[reader, size.frames, start, wrong]) for reader in readers]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    began = now_ms()
-    for thread in threads:
-        thread.join()
-    took_s = (now_ms() - began) / 1000
-    assert not wrong, wrong[0]
+    scratch = memoryview(bytearray(FRAME_BYTES))
+    with selectors.DefaultSelector() as ready:
+        for reader in readers:
+            ready.register(reader.line, selectors.EVENT_READ, reader)
+        began = now_ms()
+        for reader in readers:
+            reader.ask(frames)
+        while ready.get_map():
+            for key, _ in ready.select():
+                key.data.take(scratch)
+                if key.data.shown == frames:
+                    ready.unregister(key.fileobj)
+        took_s = (now_ms() - began) / 1000
     for reader in readers:
-        reader._file.close()
-        reader._socket.close()
-    return len(readers) * size.frames * FRAME_BYTES / took_s / 1e6
-
-
-def _watch(reader: Reader, frames: int, start: Barrier, wrong: list[str]) -> None:
-    start.wait()
-    reader.ask(frames)
-    for number in range(frames):
-        shown = reader.read(FRAME_BYTES)
-        if NUMBER.unpack_from(shown)[0] != number or shown[NUMBER.size :] != PICTURE[NUMBER.size :]:
-            wrong.append(f"frame {number} is another, or broken")
-            return
+        reader.line.close()
+    return len(readers) * frames * FRAME_BYTES / took_s / 1e6
 
 
 @contextmanager
 def _machine(controller: Controller) -> Iterator[int]:
-    """A machine that runs, for its right to a console; its real screen is not looked at."""
+    """A paused machine, for its right to a console: its own screen is not looked at. It needs no core."""
     raw = libvirt.open(controller.host.uri)
-    domain = raw.createXML(diskless(MACHINE))
+    domain = raw.createXML(diskless(MACHINE), libvirt.VIR_DOMAIN_START_PAUSED)
     with controller.client() as client:
 
         def look() -> int:
             found = client.list_vms(search=MACHINE)["items"]
-            return found[0]["id"] if found and found[0]["state"] == "running" else 0
+            return found[0]["id"] if found and found[0]["state"] == "paused" else 0
 
         yield wait_until(look, "the machine is seen")
     domain.destroy()

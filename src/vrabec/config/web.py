@@ -112,6 +112,7 @@ def main(parent: int) -> None:
         ssl_certfile=config.certificate_path,
         ssl_keyfile=str(config.certificate_key_path),
         http="h11",
+        loop="uvloop",
         lifespan="on",
         log_config=None,
         access_log=False,
