@@ -24,6 +24,7 @@ __all__ = ["fleet_host", "fresh_lab_host", "lab_host", "other_lab_host"]
 
 POOL = "contract"
 NOT_IN_TEST_DRIVER = {
+    "test_a_download_is_what_was_uploaded": "virStorageVolDownload",
     "test_an_upload_arrives_whole": "virStorageVolUpload",
     "test_an_upload_replaces_a_volume": "virStorageVolUpload",
     "test_an_upload_leaves_a_volume_that_others_build_on": "virStorageVolUpload",

@@ -169,6 +169,14 @@ def test_an_upload_arrives_whole(site: Site, host: HostConnection) -> None:
     assert told[-1] == len(data)
 
 
+def test_a_download_is_what_was_uploaded(host: HostConnection) -> None:
+    data = bytes(range(256)) * 4096
+    put(host, "data.img", data)
+    assert storage.download(host, POOL, "data.img", 2 * MIB) == data
+    assert storage.download(host, POOL, "data.img", 300_000) == data[:300_000]
+    assert storage.download(host, POOL, "nothing.img", MIB) is None
+
+
 def test_an_upload_replaces_a_volume(site: Site, host: HostConnection) -> None:
     put(host, "data.img", b"old" * MIB)
     put(host, "data.img", b"new")

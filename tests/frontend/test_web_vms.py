@@ -379,7 +379,7 @@ def test_a_machine_that_is_off_offers_to_be_renamed(site: Site) -> None:
     owner = browser(site.owner)
     path = f"/machines/{site.vm.pk}/rename"
     assert path in text_of(owner, f"/machines/{site.vm.pk}")
-    assert "The guest keeps its own host name" in text_of(owner, path)
+    assert "its guest at its next start" in text_of(owner, path)
     assert owner.post(path, {"name": "db"}, secure=True)["Location"] == f"/machines/{site.vm.pk}"
     assert Job.objects.get().args["name"] == "db"
     assert "Rename web to db" in text_of(owner, f"/machines/{site.vm.pk}/activity")

@@ -1,12 +1,14 @@
 """A machine that is changed on a real host: what its domain, its files and its row say afterwards."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+import yaml
+from django.db import connection, transaction
 
 from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
@@ -25,10 +27,11 @@ from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import rename_vm, resize_vm
 from vrabec.services.wishes import VmSizes
 from vrabec.workflows import register_all
-from vrabec.workflows.vms import disk_name
+from vrabec.workflows.vms import disk_name, read_seed, seed_name
 
 __all__ = ["lab_host"]
 pytestmark = pytest.mark.lab
+NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGivenWithTheCopy000000000000000000000000000000 tom"
 
 
 class Off(Deletes):
@@ -85,6 +88,39 @@ def test_a_renamed_machine_starts_from_its_old_disk(off: Off) -> None:
     assert [name for name in storage.volume_names(off.host, POOL) if name.startswith("main.")] == []
 
 
+def said(off: Off, vm: Vm) -> dict[str, Any]:
+    """What a guest is told, but for the network."""
+    texts = read_seed(off.host, vm)
+    return yaml.safe_load(texts["meta-data"]) | yaml.safe_load(texts["user-data"])  # type: ignore[no-any-return]
+
+
+def test_a_renamed_machine_tells_its_guest_and_nothing_else_anew(off: Off) -> None:
+    before = said(off, row())
+    job = end_of(rename_vm(SYSTEM, vm=row(), name="other"))
+    assert (job.state, set(job.args)) == (JobState.DONE, {"name", "domain_name", "before"})
+    assert said(off, row()) == before | {"hostname": "other", "local-hostname": "other"}
+
+
+def test_a_machine_whose_seed_is_not_ours_is_renamed_all_the_same(off: Off) -> None:
+    theirs = b"x" * 2048
+    storage.upload(off.host, POOL, seed_name(row()), BytesIO(theirs), len(theirs))
+    assert end_of(rename_vm(SYSTEM, vm=row(), name="other")).state == JobState.DONE
+    assert storage.download(off.host, POOL, seed_name(row()), 4096) == theirs
+    storage.delete_volume(off.host, POOL, seed_name(row()))
+    assert end_of(rename_vm(SYSTEM, vm=row(), name="third")).state == JobState.DONE
+    assert row().name == "third"
+
+
+def test_a_rename_that_comes_too_late_leaves_the_guest_its_old_name(off: Off) -> None:
+    vm, before = row(), said(off, row())
+    with transaction.atomic():
+        job = rename_vm(SYSTEM, vm=vm, name="other")
+        Vm.objects.create(name="other", domain_name="main.other-0", project=vm.project)
+    job = end_of(job)
+    assert (job.state, job.error_code, "seed" in job.args) == (JobState.FAILED, "conflict", False)
+    assert said(off, vm) == before
+
+
 def test_a_machine_that_is_off_is_resized_at_once(off: Off) -> None:
     vm = row()
     job = end_of(resize_vm(SYSTEM, vm=vm, sizes=VmSizes(cpus=2, memory_mib=96, disk_mib=32)))
@@ -130,10 +166,15 @@ def test_a_resize_on_a_hung_host_says_so_and_may_be_retried(off: Off, lab_host: 
 
 def test_a_copy_runs_beside_its_original_and_outlives_it(off: Off) -> None:
     source = row()
-    job = end_of(clone_vm(SYSTEM, vm=source, wish=CloneWish("copy", "main", password="secret words")))
+    job = end_of(clone_vm(SYSTEM, vm=source, wish=CloneWish("copy", "main", (NEW_KEY,), "secret words")))
     assert job.state == JobState.DONE, job.error_message
     assert "password_hash" not in job.args
     copy = Vm.objects.select_related("host", "project").get(name="copy")
+    told, first = said(off, copy), said(off, source)
+    assert (told["hostname"], told["instance-id"]) == ("copy", str(copy.uuid))
+    assert told["ssh_authorized_keys"] == [*first["ssh_authorized_keys"], NEW_KEY]
+    assert told["password"].startswith("$6$")
+    assert told["password"] != first["password"]
     found = lifecycle.facts(off.host, str(copy.uuid))
     assert found is not None
     assert (found.name, found.macs, copy.seen) == ("main.copy", (copy.mac,), Seen.OFF)

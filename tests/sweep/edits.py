@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from tests.sweep.machines import POOL, OneMachine, jobs_but, running_but
+from tests.sweep.machines import ACCESS, POOL, OneMachine, jobs_but, running_but
 
 
 class Edit(OneMachine):
@@ -11,6 +11,14 @@ class Edit(OneMachine):
 
     victims = ("engine",)
     most = 1
+
+    def seed_but(self, vm: Any) -> list[str]:
+        """Whether its guest would be told another name, or let others in."""
+        from vrabec.lib.seed import build_seed, read_texts
+        from vrabec.workflows.vms import read_seed, seed_of
+
+        wanted = read_texts(build_seed(seed_of(vm, ACCESS)))
+        return [] if read_seed(self.host, vm) == wanted else [f"wrong: a seed that is not {vm.name}'s"]
 
 
 class Renames(Edit):
@@ -36,7 +44,8 @@ class Renames(Edit):
         found = lifecycle.facts(self.host, str(vm.uuid))
         names = (vm.name, vm.domain_name, found and found.name, found and found.title)
         wanted = (self.name, f"main.{self.name}", f"main.{self.name}", self.name)
-        return jobs_but(self.state) + ([] if names == wanted else [f"wrong: {names}"])
+        wrong = [] if names == wanted else [f"wrong: {names}"]
+        return jobs_but(self.state) + wrong + self.seed_but(vm)
 
 
 class FailsToRename(Renames):
@@ -144,7 +153,7 @@ class Clones(Edit):
         disk = storage.volume(self.host, POOL, disk_name(made))
         found = (made.seen, made.wished, disk and (disk.backing_path, disk.capacity_mib))
         wrong = [] if found == (Seen.OFF, "off", ("", 16)) else [f"wrong: {found}"]
-        return jobs_but("done") + running_but(self.host, 0) + wrong
+        return jobs_but("done") + running_but(self.host, 0) + wrong + self.seed_but(made)
 
 
 class FailsToClone(Clones):

@@ -9,6 +9,11 @@ from typing import Any
 from tests.sweep.scenario import Scenario
 
 POOL = "vrabec"
+ACCESS: dict[str, object] = {
+    "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeByHandForTheTests0000000000000000000000 ada"],
+    "password_hash": "$6$salt$hash",
+}
+"""Who may enter the machines that are made by hand."""
 
 
 @dataclass
@@ -174,12 +179,14 @@ def make(host: Any, vm: Any, template: str) -> None:
     from io import BytesIO
 
     from vrabec.hypervisor import lifecycle, storage, xml
-    from vrabec.workflows.vms import disk_name, seed_name, spec_of
+    from vrabec.lib.seed import build_seed
+    from vrabec.workflows.vms import disk_name, seed_name, seed_of, spec_of
 
     data = Path(template).read_bytes()
     base = storage.upload(host, POOL, "template-by-hand.qcow2", BytesIO(data), len(data))
     storage.clone(host, POOL, disk_name(vm), base.path, vm.disk_mib)
-    storage.upload(host, POOL, seed_name(vm), BytesIO(b"x" * 2048), 2048)
+    seed = build_seed(seed_of(vm, ACCESS))
+    storage.upload(host, POOL, seed_name(vm), BytesIO(seed), len(seed))
     lifecycle.define(host, xml.domain_xml(spec_of(vm)))
     lifecycle.start(host, str(vm.uuid))
 

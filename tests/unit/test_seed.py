@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 import pycdlib
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vrabec.lib.errors import Invalid
-from vrabec.lib.seed import Seed, build_seed
+from vrabec.lib.seed import Seed, build_seed, keys_of, password_of, read_texts, renamed, write_texts
 
 MAC = "52:54:00:aa:bb:01"
 FULL = Seed(
@@ -153,6 +154,55 @@ def test_the_same_seed_is_the_same_bytes_at_any_time_in_any_zone(monkeypatch: py
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@settings(deadline=None, max_examples=40)
+@given(old=texts, new=texts, keys=lists, run=lists)
+def test_a_renamed_seed_is_the_seed_of_the_new_name(
+    old: str, new: str, keys: tuple[str, ...], run: tuple[str, ...]
+) -> None:
+    seed = Seed(old, "5f0c", ssh_keys=keys, run=run, mac=MAC)
+    found = renamed(read_texts(build_seed(seed)), old, new)
+    assert write_texts(found) == build_seed(replace(seed, hostname=new))
+
+
+def test_a_name_that_somebody_else_wrote_stays() -> None:
+    texts = read_texts(build_seed(FULL))
+    assert renamed(texts, "other", "new") == texts
+    inner = '#cloud-config\nmine:\n  hostname: web-1\nwrite_files:\n- content: |\n    hostname: "web-1"\n'
+    found = renamed(read_texts(build_seed(replace(FULL, user_data=inner))), "web-1", "new")
+    assert found["user-data"].count("web-1") == 2
+
+
+def test_keys_and_password_are_read_back() -> None:
+    texts = read_texts(build_seed(replace(FULL, ssh_keys=("a", "null", "- b"))))
+    assert (keys_of(texts), password_of(texts)) == (("a", "null", "- b"), "$6$salt$hash")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "#!/bin/sh\n",
+        "- a",
+        "a: [",
+        "ssh_authorized_keys: a\npassword: {}",
+        'ssh_authorized_keys: ["\\0"]',
+    ],
+)
+def test_of_user_data_that_is_not_ours_nothing_is_read(text: str) -> None:
+    assert (keys_of({"user-data": text}), password_of({"user-data": text})) == ((), "")
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_damaged_seed_is_read_or_is_none(data: st.DataObject) -> None:
+    image = bytearray(build_seed(FULL))
+    cut = data.draw(st.integers(0, len(image)))
+    for _ in range(3):
+        image[data.draw(st.integers(32768, len(image) - 1))] = data.draw(st.integers(0, 255))
+    for damaged in (image, image[:cut], bytes(cut) + image[cut:]):
+        assert set(read_texts(bytes(damaged))) <= {"meta-data", "user-data", "network-config"}
 
 
 def test_another_seed_is_other_bytes() -> None:

@@ -312,7 +312,7 @@ def _delete(pool: Any, name: str) -> None:
             raise
 
 
-# Uploads
+# Uploads and downloads
 
 
 @dataclass(frozen=True)
@@ -410,3 +410,25 @@ def _send_all(stream: Any, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[stream.send(bytes(view)) :]
+
+
+def download(host: HostConnection, pool: str, name: str, most_bytes: int) -> bytes | None:
+    """What a volume holds, or the first `most_bytes` of it; None when there is none."""
+    with host.calling() as raw:
+        found = _find(raw.storagePoolLookupByName(pool), name)
+        return _receive(raw, found, most_bytes) if found else None
+
+
+def _receive(raw: Any, found: Any, most_bytes: int) -> bytes:
+    stream = raw.newStream(0)
+    found.download(stream, 0, most_bytes, 0)
+    try:
+        data = bytearray()
+        while chunk := stream.recv(CHUNK_BYTES):
+            data += chunk
+        stream.finish()
+    except BaseException:
+        with suppress(libvirt.libvirtError):
+            stream.abort()
+        raise
+    return bytes(data)

@@ -7,11 +7,13 @@ Format: cloud-init's documentation, "NoCloud" and "Networking config version 2".
 from __future__ import annotations
 
 import io
+import re
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import pycdlib
 import yaml
@@ -22,6 +24,7 @@ from vrabec.lib.user_data import joined
 _SECTOR = 2048
 _DATE = bytes((100, 1, 1, 0, 0, 0, 0))  # 2000-01-01 in a directory record
 _VOLUME_DATE = b"2000010100000000\x00"
+_DAMAGED = (pycdlib.pycdlibexception.PyCdlibException, struct.error, IndexError, ValueError)
 _FILES = {"meta-data": "METADATA", "user-data": "USERDATA", "network-config": "NETWORK"}
 
 
@@ -43,9 +46,14 @@ class Seed:
 
 def build_seed(seed: Seed) -> bytes:
     """The ISO 9660 image, labelled cidata. Raises Invalid for what no guest could be told."""
+    return write_texts(_texts(seed))
+
+
+def write_texts(texts: dict[str, str]) -> bytes:
+    """The image of these files; those of a seed that `read_texts` read make its very bytes."""
     image = pycdlib.PyCdlib()
     image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
-    for name, text in _texts(seed).items():
+    for name, text in texts.items():
         data = text.encode()
         short = f"/{_FILES[name]}.;1"
         image.add_fp(io.BytesIO(data), len(data), short, rr_name=name, joliet_path=f"/{name}")
@@ -53,6 +61,68 @@ def build_seed(seed: Seed) -> bytes:
     image.write_fp(written)
     image.close()
     return _with_fixed_dates(bytearray(written.getvalue()))
+
+
+def read_texts(image: bytes) -> dict[str, str]:
+    """The files of a seed; none when it is damaged, or no seed."""
+    iso = pycdlib.PyCdlib()
+    try:
+        iso.open_fp(io.BytesIO(image))
+        texts = dict(_read(iso))
+        iso.close()
+    except _DAMAGED:
+        return {}
+    return texts
+
+
+def _read(iso: pycdlib.PyCdlib) -> Iterator[tuple[str, str]]:
+    for name in _FILES:
+        data = io.BytesIO()
+        with suppress(pycdlib.pycdlibexception.PyCdlibInvalidInput):  # there is no such file
+            iso.get_file_from_iso_fp(data, joliet_path=f"/{name}")
+            yield name, data.getvalue().decode()
+
+
+def renamed(texts: dict[str, str], old: str, new: str) -> dict[str, str]:
+    """A seed's files with another host name; one that somebody else wrote stays.
+
+    The instance stays as well, so that a guest does nothing a second time: cloud-init's
+    update_hostname, which runs at each boot, gives it the name.
+    """
+    return {name: _renamed(text, old, new) for name, text in texts.items()}
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    line = re.compile(rf"^((?:local-)?hostname: ){re.escape(_scalar(old))}$", re.MULTILINE)
+    return line.sub(lambda found: found[1] + _scalar(new), text, count=1)
+
+
+def _scalar(text: str) -> str:
+    return _yaml({"": _Text(text)}).partition(": ")[2].rstrip("\n")
+
+
+def keys_of(texts: dict[str, str]) -> tuple[str, ...]:
+    """The keys that a seed lets in for its user."""
+    keys = _cloud_config(texts).get("ssh_authorized_keys")
+    return tuple(filter(_is_line, keys)) if isinstance(keys, list) else ()
+
+
+def password_of(texts: dict[str, str]) -> str:
+    """The hash of the password that a seed gives its user, "" for none."""
+    found = _cloud_config(texts).get("password")
+    return found if _is_line(found) else ""
+
+
+def _is_line(found: object) -> TypeGuard[str]:
+    return isinstance(found, str) and found.isprintable()
+
+
+def _cloud_config(texts: dict[str, str]) -> dict[Any, Any]:
+    try:
+        found = yaml.safe_load(texts.get("user-data", ""))
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 # --- what is said

@@ -23,7 +23,7 @@ from vrabec.services.wishes import check_guest
 
 @dataclass(frozen=True)
 class CloneWish:
-    """The copy as asked for. Keys and password are for its guest's new seed: the old ones are not kept."""
+    """The copy as asked for. Keys stand beside those that the source was made with; "" keeps its password."""
 
     name: str
     project: str

@@ -64,7 +64,7 @@ def write_words(actor: Actor, vm: Vm, words: VmWords) -> Vm:
 
 
 def rename_vm(actor: Actor, *, vm: Vm, name: str) -> Job:
-    """Queue giving a machine another name; its guest's own host name stays.
+    """Queue giving a machine another name; its guest has it at its next start.
 
     Raises Invalid, Conflict for a taken name (both with the field), WrongState unless it is off, Forbidden.
     """

@@ -7,10 +7,11 @@ from vrabec.hypervisor.spec import DomainState
 from vrabec.jobs.plans import Plan, Step, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib.errors import HostError, WrongState
+from vrabec.lib.seed import keys_of, password_of
 from vrabec.models.hosts import POOL
 from vrabec.models.vms import Seen, Vm
 from vrabec.services.facts import write_vm
-from vrabec.workflows.vms import CREATE, SECRETS, disk_name, host_of, vm_of
+from vrabec.workflows.vms import CREATE, SECRETS, disk_name, host_of, read_seed, vm_of
 
 
 def register_vm_clone() -> None:
@@ -32,6 +33,14 @@ def _copy_disk(run: Run) -> None:
     storage.copy(host, POOL, disk_name(vm), disk.path, disk.capacity_mib)
 
 
+def _keep_access(run: Run) -> None:
+    """Who could enter the source enters the copy, too: a new instance would lock its password, for one."""
+    vm = vm_of(run)
+    texts = read_seed(host_of(run, vm), Vm.objects.get(pk=run.args["source"]))
+    keys = dict.fromkeys((*keys_of(texts), *run.args.get("ssh_keys", ())))
+    run.remember(ssh_keys=list(keys), password_hash=run.args.get("password_hash") or password_of(texts))
+
+
 def _settle(run: Run) -> None:
     write_vm(vm_of(run).pk, Seen.OFF)
     run.forget(*SECRETS)
@@ -40,6 +49,7 @@ def _settle(run: Run) -> None:
 CLONE = {
     "vm.reserve": CREATE["vm.reserve"],
     "vm.copy_disk": Step("Copy the disk", _copy_disk, CREATE["vm.create_disk"].undo),
+    "vm.keep_access": Step("Keep keys and password", _keep_access),
     "vm.create_seed": CREATE["vm.create_seed"],
     "vm.define": CREATE["vm.define"],
     "vm.settle": Step("Show it", _settle),

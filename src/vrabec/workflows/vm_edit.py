@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from vrabec.hypervisor.spec import DomainFacts, DomainState
 from vrabec.jobs.plans import Args, Plan, Step, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib.errors import Conflict, HostError
+from vrabec.lib.seed import renamed, write_texts
 from vrabec.models.changes import changed
 from vrabec.models.hosts import POOL
 from vrabec.models.vms import Vm
 from vrabec.services.facts import sizes, write_vm
-from vrabec.workflows.vms import disk_name, host_of, vm_of
+from vrabec.workflows.vms import disk_name, host_of, read_seed, seed_name, vm_of
 
 
 def register_vm_edits() -> None:
@@ -73,6 +75,31 @@ def _give_title(run: Run, old: str, new: str) -> None:
     edits.redefine(host_of(run, vm), str(vm.uuid), edits.retitle(old, new))
 
 
+def _tell_name(run: Run) -> None:
+    """Write the seed anew. What it said is kept in the job until then: an upload may be cut short."""
+    name, before = _names_before(run)["name"], run.args.get("seed") or _seed(run)
+    fresh = renamed(before, name, run.args["name"])
+    if fresh != before:  # else it is not ours, or somebody named the guest otherwise
+        run.remember(seed=before)
+        _write_seed(run, fresh)
+
+
+def _tell_name_back(run: Run) -> None:
+    if before := run.args.get("seed"):
+        _write_seed(run, before)
+        run.forget("seed")
+
+
+def _seed(run: Run) -> dict[str, str]:
+    vm = vm_of(run)
+    return read_seed(host_of(run, vm), vm)
+
+
+def _write_seed(run: Run, texts: dict[str, str]) -> None:
+    vm, image = vm_of(run), write_texts(texts)
+    storage.upload(host_of(run, vm), POOL, seed_name(vm), BytesIO(image), len(image))
+
+
 def _rename_row(run: Run) -> None:
     name = run.args["name"]
     try:
@@ -82,6 +109,7 @@ def _rename_row(run: Run) -> None:
     except IntegrityError as error:
         raise Conflict("The name %(name)s was taken meanwhile.", name=name) from error
     changed("vm", run.job.vm_id or 0)
+    run.forget("seed")
 
 
 # --- resize: the definition first; a disk never shrinks, so there is no way back from its growth
@@ -140,5 +168,6 @@ RESIZE = {
 RENAME = {
     "vm.rename_domain": Step("Rename it on its host", _rename_domain, _rename_domain_back),
     "vm.retitle": Step("Write its title", _retitle, _retitle_back),
+    "vm.tell_name": Step("Tell its guest", _tell_name, _tell_name_back),
     "vm.rename_row": Step("Remember the name", _rename_row),
 }

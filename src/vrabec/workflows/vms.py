@@ -14,7 +14,7 @@ from vrabec.jobs.plans import Plan, Step, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Unavailable
-from vrabec.lib.seed import Seed, build_seed
+from vrabec.lib.seed import Seed, build_seed, read_texts
 from vrabec.models.changes import changed
 from vrabec.models.hosts import POOL
 from vrabec.models.vms import Seen, Vm, Wished
@@ -23,6 +23,8 @@ from vrabec.services.wishes import FULL
 from vrabec.workflows.hosts import connect
 from vrabec.workflows.templates import template_on_host
 
+SEED_BYTES = 2**20
+"""More than any seed of ours has."""
 SECRETS = ("password_hash", "ssh_keys", "run", "user_data")
 
 
@@ -135,6 +137,12 @@ def seed_of(vm: Vm, args: dict[str, object]) -> Seed:
         run=tuple(commands),
         user_data=str(args.get("user_data") or ""),
     )
+
+
+def read_seed(host: HostConnection, vm: Vm) -> dict[str, str]:
+    """What the guest was told, by file; empty where the seed is gone or is not one."""
+    image = storage.download(host, POOL, seed_name(vm), SEED_BYTES)
+    return read_texts(image) if image else {}
 
 
 def spec_of(vm: Vm) -> VmSpec:

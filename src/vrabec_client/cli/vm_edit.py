@@ -54,7 +54,7 @@ def _tag(app: App, names: tuple[str, ...], words: VmWords) -> int:
 @timeout_option
 @pass_app
 def rename(app: App, name: str, new: str, wait: bool, timeout: float | None) -> None:
-    """Give a machine that is off the name NEW; its guest keeps its own host name."""
+    """Give a machine that is off the name NEW; its guest has it at its next start."""
     after(app, app.client.rename_vm(app.client.find_vm(name)["id"], new), wait=wait, timeout=timeout)
 
 

@@ -49,7 +49,7 @@ def _queued(job: Job) -> Status[VmJob]:
 @router.post("/vms/{vm_id}/rename", response=answers({202: VmJob}), operation_id="rename_vm")
 @action("vm.rename")
 def rename(request: HttpRequest, vm_id: int, wish: RenameIn) -> Status[VmJob]:
-    """Give a machine that is off another name; its guest keeps its own host name."""
+    """Give a machine that is off another name; its guest has it at its next start."""
     who = actor(request)
     return _queued(vm_edit.rename_vm(who, vm=get_vm(who, vm_id=vm_id), name=wish.name))
 
