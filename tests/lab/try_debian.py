@@ -28,17 +28,32 @@ _SSH = (
     "ssh -i /root/key -o BatchMode=yes -o StrictHostKeyChecking=no"
     " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
+_USER_DATA = """\
+#cloud-config
+hostname: not-this-one
+write_files:
+- path: /etc/told
+  content: by user data
+runcmd:
+- date +%s >>/etc/commanded
+"""
+_MALFORMED = "#cloud-config\nwrite_files:\n- path: /etc/told\n  content: [by\n"
 _QUESTIONS = {
-    "system": ". /etc/os-release; echo $PRETTY_NAME",
-    "kernel": "uname -r",
-    "started by": "[ -d /sys/firmware/efi ] && echo UEFI || echo BIOS",
-    "host name": "hostname",
-    "root disk in MiB": "df -m --output=size / | tail -1",
-    "cloud-init": "cloud-init status --wait",
-    "units that failed": "systemctl --failed --quiet --no-legend | wc -l",
-    "passwords": "sudo grep -c ':\\$' /etc/shadow",
-    "up after": "cut -d' ' -f1 /proc/uptime",
+    "system": (". /etc/os-release; echo $PRETTY_NAME", r"Debian GNU/Linux .*{suite}.*"),
+    "kernel": ("uname -r", r".*-cloud-amd64"),
+    "started by": ("[ -d /sys/firmware/efi ] && echo uefi || echo bios", "{firmware}"),
+    "host name": ("hostname", "{name}"),
+    "name in /etc/hosts": ("getent hosts {name} | cut -d' ' -f1", r"127\.0\.1\.1|::1"),
+    "root disk in MiB": ("df -m --output=size / | tail -1", r"3\d\d\d"),
+    "cloud-init": ("cloud-init status --wait", r"\.*\s*status: done"),
+    "told by user data": ("cat /etc/told", "by user data"),
+    "times its command ran": ("wc -l </etc/commanded", "1"),
+    "units that failed": ("systemctl --failed --quiet --no-legend | wc -l", "0"),
+    "passwords": ("sudo grep -c ':\\$' /etc/shadow", "0"),
+    "host keys": ("cat /etc/ssh/ssh_host_*.pub | sha256sum", r"[0-9a-f]{{64}}  -"),
+    "up after": ("cut -d' ' -f1 /proc/uptime", r"[0-9.]+"),
 }
+"""What is asked over ssh, and what must be said: of everything that a machine was asked to be."""
 
 
 class Site:
@@ -75,6 +90,7 @@ def main() -> None:
         for suite in wish.suite or SUITES:
             _build(site, suite)
             _copy(store, wish.kept)
+            _refuse(site, suite)
             for firmware in () if wish.build_only else wish.firmware or FIRMWARES:
                 _boot(site, suite, firmware)
         _cancel(site)
@@ -92,13 +108,13 @@ def _copy(source: Path | None, target: Path | None) -> None:
 @contextmanager
 def _site(suite: str) -> Iterator[Site]:
     with BareDebian(suite, systemd=True) as machine:
-        with _timed(f"quickstart on Debian {suite}"):
+        with timed(f"quickstart on Debian {suite}"):
             output = machine.run("scripts/quickstart", timeout_s=_INSTALL_SECONDS)
         site = Site(machine, output)
         print(
             f"  without packages: {site.vrabec('template build debian --suite trixie --wait', check=False)}"
         )
-        with _timed("packages for building and for UEFI"):
+        with timed("packages for building and for UEFI"):
             machine.shell(f"apt-get -qq install -y --no-install-recommends {PACKAGES}", timeout_s=600)
         machine.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/key")
         yield site
@@ -108,10 +124,10 @@ def _cancel(site: Site) -> None:
     """A build that is cancelled while packages are installed leaves nothing."""
     site.machine.shell("rm -f /var/lib/vrabec/templates/debian-bookworm-*.qcow2")
     job = json.loads(site.vrabec("template build debian --suite bookworm -o json"))["id"]
-    _until(lambda: "dpkg" in site.machine.shell("cat /proc/[0-9]*/comm", check=False), "dpkg runs", 300)
-    with _timed("cancel in the middle"):
+    until(lambda: "dpkg" in site.machine.shell("cat /proc/[0-9]*/comm", check=False), "dpkg runs", 300)
+    with timed("cancel in the middle"):
         site.vrabec(f"job cancel {job}")
-        _until(lambda: not _left(site), "nothing is left", 60)
+        until(lambda: not _left(site), "nothing is left", 60)
     print(f"  the job: {json.loads(site.vrabec(f'job show {job} -o json'))['state']}")
 
 
@@ -123,35 +139,79 @@ def _left(site: Site) -> list[str]:
 
 
 def _build(site: Site, suite: str) -> None:
-    with _timed(f"build debian {suite}"):
+    with timed(f"build debian {suite}"):
         site.vrabec(f"template build debian --suite {suite} --wait", _BUILD_SECONDS)
-    with _timed("the same again, from the store"):
+    with timed("the same again, from the store"):
         site.vrabec(f"template build debian --suite {suite} --wait", _BUILD_SECONDS)
     print(site.machine.shell("ls -l /var/lib/vrabec/templates/*.qcow2; grep -c . /etc/subuid"))
 
 
+def _refuse(site: Site, suite: str) -> None:
+    """Malformed user data is refused with its line, and nothing is begun."""
+    _write(site, "malformed", _MALFORMED)
+    before = site.vrabec("job list -o json")
+    words = f"--template debian-{suite} --size small --user-data /root/malformed"
+    said = site.vrabec(f"vm create malformed {words}", check=False)
+    print(f"  malformed user data: {said.strip()}")
+    assert "Line 5:" in said, said
+    assert site.vrabec("job list -o json") == before
+
+
+def _write(site: Site, name: str, text: str) -> None:
+    (site.machine.root / "root" / name).write_text(text)
+
+
 def _boot(site: Site, suite: str, firmware: str) -> None:
     name = f"{suite}-{firmware}"
-    words = f"--template debian-{suite} --firmware {firmware} --size small --ssh-key /root/key.pub"
-    with _timed(f"create {name} until its agent answers"):
+    _write(site, "told", _USER_DATA)
+    words = f"--template debian-{suite} --firmware {firmware} --size small"
+    words += " --ssh-key /root/key.pub --user-data /root/told"
+    with timed(f"create {name} until its agent answers"):
         site.vrabec(f"vm create {name} {words} --timeout {_BOOT_SECONDS}", _BOOT_SECONDS)
-    address = json.loads(site.vrabec(f"vm show {name} -o json"))["address"]
-    assert address, f"{name} has an address"
-    enter = f"{_SSH} debian@{address}"
-    with _timed("ssh with the given key"):
-        answers = f"{enter} true && echo yes"
-        _until(lambda: "yes" in site.machine.shell(answers, check=False), "ssh answers", 120)
-    for question, command in _QUESTIONS.items():
-        told = site.machine.run(*enter.split(), command, timeout_s=300, check=False)
-        print(f"  {question}: {told.strip()}")
-    with _timed("shut down and delete"):
-        site.vrabec(f"vm shutdown {name} --wait", 300)
-        site.vrabec(f"vm delete {name} --yes --wait", 300)
+    told = _ask(site, name, suite=suite, firmware=firmware)
+    _shut_down(site, name)
+    now = name
+    if firmware == FIRMWARES[0]:
+        now = _rename(site, name, told, suite=suite, firmware=firmware)
+    site.vrabec(f"vm delete {now} --yes --wait", 300)
     left = site.machine.shell(f"find /var/lib/libvirt /etc/libvirt -name '*{name}*'")
     assert left == "", left
 
 
-def _until(true: Callable[[], bool], what: str, seconds: float) -> None:
+def _shut_down(site: Site, name: str) -> None:
+    with timed("shut down"):
+        site.vrabec(f"vm shutdown {name} --deadline 300 --wait", 400)
+
+
+def _rename(site: Site, name: str, told: dict[str, str], **known: str) -> str:
+    """Under another name it is the same guest: no new host keys, no command a second time."""
+    new = f"{name}-renamed"
+    with timed(f"rename {name} and start it until its agent answers"):
+        site.vrabec(f"vm rename {name} {new} --wait")
+        site.vrabec(f"vm start {new} --timeout {_BOOT_SECONDS}", _BOOT_SECONDS)
+    assert _ask(site, new, **known)["host keys"] == told["host keys"]
+    _shut_down(site, new)
+    return new
+
+
+def _ask(site: Site, name: str, **known: str) -> dict[str, str]:
+    """Enter with the given key, compare what the guest says with what was asked for, and return it."""
+    address = json.loads(site.vrabec(f"vm show {name} -o json"))["address"]
+    assert address, f"{name} has an address"
+    enter = f"{_SSH} debian@{address}"
+    with timed("ssh with the given key"):
+        enters = f"{enter} true && echo yes"
+        until(lambda: "yes" in site.machine.shell(enters, check=False), "ssh answers", 120)
+    answers = {}
+    for question, (command, expected) in _QUESTIONS.items():
+        told = site.machine.run(*enter.split(), command.format(name=name), timeout_s=300, check=False).strip()
+        print(f"  {question}: {told}", flush=True)
+        assert re.fullmatch(expected.format(name=name, **known), told), f"{question}: {told}"
+        answers[question] = told
+    return answers
+
+
+def until(true: Callable[[], bool], what: str, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -160,7 +220,7 @@ def _until(true: Callable[[], bool], what: str, seconds: float) -> None:
 
 
 @contextmanager
-def _timed(what: str) -> Iterator[None]:
+def timed(what: str) -> Iterator[None]:
     begun = time.monotonic()
     print(f"{what} ...", flush=True)
     yield
