@@ -106,10 +106,8 @@ class BareDebian:
         return ["nsenter", f"--target={self.pid}", *namespaces, "--", "env", f"--chdir={SOURCE}", *command]
 
     def environment(self) -> dict[str, str]:
-        """Nothing of the caller's, but how this machine reaches package registries."""
-        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {"PATH": path, "HOME": "/root", "TERM": "dumb", "PIP_CERT": "/srv/authorities.pem", **passed}
+        """What its commands see: nothing of the caller's, but how this machine reaches package registries."""
+        return registries() | {"PIP_CERT": "/srv/authorities.pem"}
 
     @property
     def pid(self) -> int:
@@ -125,14 +123,7 @@ class BareDebian:
         )
         inside = self.root / SOURCE.lstrip("/")
         inside.mkdir(parents=True)
-        files = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        there = b"\0".join(
-            name for name in files.split(b"\0") if name and (PROJECT / os.fsdecode(name)).exists()
-        )
-        packed = subprocess.run(
-            ["tar", "-c", "-C", PROJECT, "--null", "-T", "-"], input=there, stdout=subprocess.PIPE, check=True
-        )
-        subprocess.run(["tar", "-x", "--no-same-owner", "-C", inside], input=packed.stdout, check=True)
+        subprocess.run(["tar", "-x", "--no-same-owner", "-C", inside], input=project_tar(), check=True)
         shutil.copy(_AUTHORITIES, self.root / "srv/authorities.pem")
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         (self.root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
@@ -194,6 +185,21 @@ class BareDebian:
         if os.read(ready, 1) != b"1":
             raise LabError("slirp4netns does not start")
         os.close(ready)
+
+
+def registries() -> dict[str, str]:
+    """An environment with nothing of the caller's, but how this machine reaches package registries."""
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return {"PATH": path, "HOME": "/root", "TERM": "dumb", **passed}
+
+
+def project_tar() -> bytes:
+    """The project as it lies here, without what git ignores."""
+    files = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    there = b"\0".join(name for name in files.split(b"\0") if name and (PROJECT / os.fsdecode(name)).exists())
+    pack = ["tar", "-c", "-C", PROJECT, "--null", "-T", "-"]
+    return subprocess.run(pack, input=there, stdout=subprocess.PIPE, check=True).stdout
 
 
 def base_system(suite: str, *, systemd: bool) -> Path:

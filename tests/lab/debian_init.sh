@@ -27,6 +27,9 @@ cp -a /dev/net/tun dev/net/
 mount -t devpts -o newinstance,ptmxmode=0666,gid=5,mode=620 devpts dev/pts
 mount -t tmpfs shm dev/shm
 ln -s pts/ptmx dev/ptmx
+# Namespaces inside, such as Debian is built in, get a /proc of their own only where a whole and writable one is seen.
+mkdir dev/proc
+mount -t proc proc dev/proc
 ln -s /proc/self/fd dev/fd
 ln -s fd/0 dev/stdin; ln -s fd/1 dev/stdout; ln -s fd/2 dev/stderr
 
