@@ -104,5 +104,5 @@ def _pretend(seen: Seen, run: Run) -> None:
     vm = Vm.objects.get(pk=run.job.vm_id or 0)
     if vm.name == "broken":
         raise HostError("The host refused.", raw="internal error: \x1b[31mred\x1b[0m\nsecond line")
-    run.wait(0.3)
+    run.wait(1.0)  # so that who looks twice a second sees it at its step
     Vm.objects.filter(pk=vm.pk).update(seen=seen, is_ready=seen == Seen.RUNNING, address="10.0.0.9")
