@@ -27,7 +27,7 @@ CONFIG = SchemathesisConfig.from_dict(
         "seed": 1,
         "generation": {
             "deterministic": True,
-            "max-examples": 6,
+            "max-examples": 10,
             "database": "none",
             "with-security-parameters": False,
         },
@@ -52,6 +52,7 @@ schema = schemathesis.openapi.from_path(DESCRIPTION, config=CONFIG)
 schema.app = app
 
 
+@pytest.mark.e2e  # it takes a minute, which is half of what the fast tests have together
 @pytest.mark.parametrize("who", ["administrator", "nobody"])
 @schema.parametrize()
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
