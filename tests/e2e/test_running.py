@@ -29,7 +29,7 @@ def postgresql(controller: Controller) -> Iterator[str]:
     settings = controller.root / "vrabec.toml"
     before = settings.read_text()
     cluster = PrivatePostgres().start()
-    yield f'{before}database = "{cluster.url()}"\n'
+    yield before.replace('database = ""', f'database = "{cluster.url()}"')
     if settings.read_text() != before:
         controller.stop()
         settings.write_text(before)

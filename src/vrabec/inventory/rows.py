@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 
 from django.db import IntegrityError, transaction
 
@@ -60,7 +61,7 @@ class Rows:
         if uuid in self.ids:
             facts.vm_restarted(self.ids[uuid])
 
-    def vanished(self, present: set[str]) -> None:
+    def vanished(self, present: Collection[str]) -> None:
         """After a whole look at the host: rows whose machine is not there any more."""
         rows = Vm.objects.present().filter(host_id=self._host_id).exclude(seen=Seen.PENDING)
         for uuid in rows.values_list("uuid", flat=True):

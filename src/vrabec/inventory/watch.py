@@ -136,16 +136,17 @@ class HostWatch(Thread):
             self.guests.heed(event.uuid, vm_id, found.agent_connected)
 
     def _resync(self, host: HostConnection, *, came_back: bool = False) -> None:
-        self._write_host(host)
-        present = set()
-        for found in lifecycle.all_facts(host):
-            present.add(found.uuid)
+        present = {found.uuid: found for found in lifecycle.all_facts(host)}
+        for found in present.values():
             vm_id = self._rows.saw(found.uuid, found)
             self.guests.heed(found.uuid, vm_id, found.agent_connected)
             self._rows.check_autostart(found)
-            if came_back:
+        self._rows.vanished(present.keys())
+        # Not before: an online host whose machines still show what they were before its silence would lie.
+        self._write_host(host)
+        if came_back:
+            for found in present.values():
                 self._rows.keep_wish(found)
-        self._rows.vanished(present)
 
     def _write_host(self, host: HostConnection) -> None:
         seen = facts.host_facts(host)
