@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Conflict
 from vrabec.lib.passwords import hash_password
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.services.permissions import require
-from vrabec.services.queue import queue_vm_job
+from vrabec.services.queue import in_the_way, queue_vm_job
 from vrabec.services.record import record
 from vrabec.services.verbs import require_verb
 from vrabec.services.vms import free_mac, project_named, require_free_name, save_new
@@ -59,12 +58,7 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
 def _require_no_other(vm: Vm) -> None:
     """What changes the machine meanwhile would be torn in the copy. Raises Conflict naming the job."""
     if job := Job.objects.active().filter(vm=vm).first():
-        raise Conflict(
-            "Another job works on %(name)s: job %(job_id)s, %(kind)s. Wait for it or cancel it.",
-            name=vm.name,
-            job_id=job.pk,
-            kind=job.kind,
-        )
+        raise in_the_way(vm.name, job)
 
 
 def _reserve(actor: Actor, vm: Vm, name: str, project: Project) -> Vm:
