@@ -1,9 +1,10 @@
 """In Chromium: many machines chosen by keys and on a phone, and Ctrl K, by keyboard alone."""
 
 import re
+import time
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.cast import Site
 from tests.e2e.chromium import PHONE
@@ -45,6 +46,32 @@ def test_rows_are_chosen_by_keys_ranges_and_all_that_match(visit: Visit, busy: S
     page.keyboard.press("Escape")
     expect(page.locator("#bulk")).to_be_hidden()
     assert chosen(page) == 0
+
+
+PRESS_AT_LOAD = """addEventListener("load", () =>
+    document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "x", bubbles: true})))"""
+
+
+def late(route: Route) -> None:
+    time.sleep(0.5)
+    route.continue_()
+
+
+def test_a_key_pressed_the_moment_the_page_has_loaded_is_heard(visit: Visit, site: Site) -> None:
+    page = visit.context.new_page()
+    page.add_init_script(PRESS_AT_LOAD)
+    page.route("**/js/bulk.js", late)
+    page.goto("/")
+    expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
+
+
+def test_rows_that_come_after_an_empty_list_can_be_chosen(visit: Visit, site: Site) -> None:
+    page = visit.open("/?q=nothing")
+    expect(page.get_by_text("No machine matches")).to_be_visible()
+    page.locator("#search").fill("web")
+    page.locator("tr .row-name").focus()
+    page.keyboard.press("x")
+    expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
 
 
 def test_the_bar_follows_what_changes_and_what_was_chosen_outlives_a_refresh(

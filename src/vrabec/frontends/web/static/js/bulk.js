@@ -9,17 +9,15 @@ let all = false; // all that the search finds, not only those on this page
 let last = null; // where a range begins
 let timer = 0;
 
-export function start() {
-  document.addEventListener("click", onClick);
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("htmx:afterSwap", onSwap);
-  document.addEventListener("vrabec:done", clear);
-  document.addEventListener("vrabec:vm", ({ detail }) => {
-    const bar = document.getElementById("bulk");
-    if (!bar?.contains(document.activeElement) && (all || detail.some((cell) => chosen.has(String(cell.id))))) ask(CALM_MS);
-  });
-  restore(); // the browser may bring ticked boxes back
-}
+document.addEventListener("click", onClick);
+document.addEventListener("keydown", onKey);
+document.addEventListener("htmx:afterSwap", onSwap);
+document.addEventListener("vrabec:done", clear);
+document.addEventListener("vrabec:vm", ({ detail }) => {
+  const bar = document.getElementById("bulk");
+  if (!bar?.contains(document.activeElement) && (all || detail.some((cell) => chosen.has(String(cell.id))))) ask(CALM_MS);
+});
+restore(); // the browser may bring ticked boxes back
 
 function boxes() {
   return [...document.querySelectorAll("[data-pick]")];

@@ -30,13 +30,11 @@ const TOPS = {
 let shown = null; // the section on the page, its history, and its plots
 let library = null;
 
-export function start() {
-  document.addEventListener("vrabec:open-jobs", show); // the stream opened, and the page has caught up
-  document.addEventListener("vrabec:vm", ({ detail }) => detail.forEach(append));
-  new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
-  PHONE.addEventListener("change", draw);
-  setTimeout(() => shown ?? show(), PATIENCE_MS);
-}
+document.addEventListener("vrabec:open-jobs", show); // the stream opened, and the page has caught up
+document.addEventListener("vrabec:vm", ({ detail }) => detail.forEach(append));
+new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+PHONE.addEventListener("change", draw);
+setTimeout(() => shown ?? show(), PATIENCE_MS);
 
 async function show() {
   const section = document.querySelector("[data-history]");

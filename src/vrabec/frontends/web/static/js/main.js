@@ -12,6 +12,3 @@ startPalette();
 startCells();
 startJobs();
 startLive();
-if (document.querySelector("[data-picks]")) import("./bulk.js").then((bulk) => bulk.start());
-// Charts and what draws them are for the pages that have some.
-if (document.querySelector("[data-history]")) import("./charts.js").then((charts) => charts.start());
