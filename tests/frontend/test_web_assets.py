@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.contrib.staticfiles.finders import get_finder
 from django.test import override_settings
 
+from vrabec.config.static_files import gather_static_files
 from vrabec.frontends import web
 from vrabec.services.lists import COLUMNS
 
@@ -61,8 +62,24 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("static")
     storage = {"staticfiles": {"BACKEND": "vrabec.frontends.web.assets.AssetStorage"}}
     with override_settings(STATIC_ROOT=root, STORAGES=storage):
-        call_command("collectstatic", "--noinput", verbosity=0)
+        gather_static_files()
     return root
+
+
+def test_files_are_gathered_again_when_a_source_changed(tmp_path: Path) -> None:
+    source, root = tmp_path / "source", tmp_path / "static"
+    source.mkdir()
+    (source / "a.css").write_text("a {}")
+    with override_settings(STATIC_ROOT=root, STATICFILES_DIRS=[source]):
+        get_finder.cache_clear()
+        gather_static_files()
+        (root / "a.css").unlink()
+        gather_static_files()
+        assert not (root / "a.css").exists(), "nothing had changed"
+        (source / "a.css").write_text("a { color: red }")
+        gather_static_files()
+        assert (root / "a.css").read_text() == "a { color: red }"
+    get_finder.cache_clear()
 
 
 def test_modules_import_each_other_by_hashed_names(collected: Path) -> None:

@@ -65,12 +65,14 @@ def migrate(*, no_backup: bool) -> None:
     set_up_django()
     from django.core.management import call_command
 
+    from vrabec.config.static_files import gather_static_files
+
     with plain_faults("Nothing was changed"):
         require_not_later()
     if not no_backup:
         _back_up_first(config)
     call_command("migrate", verbosity=0, interactive=False)
-    call_command("collectstatic", verbosity=0, interactive=False)
+    gather_static_files()
     click.echo(f"The database is ready. Certificate SHA-256: {fingerprint(config.certificate_path)}")
 
 
