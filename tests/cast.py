@@ -3,22 +3,28 @@
 `site` is what they work on: project "alpha" with the machine "web" on host "kvm1", template "tiny".
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
+from django.db.models import Model
 
 from vrabec.lib.actor import Actor
+from vrabec.models.audit import Audit
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.projects import Grant, Project, Role
 from vrabec.models.templates import Template, TemplateState
-from vrabec.models.users import User
+from vrabec.models.users import Token, User
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.people import actor_of
 from vrabec.services.tokens import create_token
 from vrabec.services.wishes import VmWish
 
 PASSWORD = "correct horse battery"
+KEPT: tuple[type[Model], ...] = (User, Project, Grant, Token, Host, Template, Vm, Audit)
 
 
 @dataclass
@@ -70,6 +76,23 @@ def make_person(name: str, role: Role | None = None, project: Project | None = N
 
 @pytest.fixture
 def site(db: None) -> Site:
+    made, rows = _first()
+    for model, found in rows.items():
+        model._default_manager.bulk_create(found)
+    return deepcopy(made)
+
+
+@cache
+def _first() -> tuple[Site, dict[type[Model], list[Model]]]:
+    """The site as services make it, and its rows: each test begins with these, which is ten times as fast."""
+    with transaction.atomic():
+        made = _made()
+        rows = {model: list(model._default_manager.order_by("pk")) for model in KEPT}
+        transaction.set_rollback(True)
+    return made, rows
+
+
+def _made() -> Site:
     alpha, beta = (Project.objects.create(name=name) for name in ("alpha", "beta"))
     host = Host.objects.create(
         name="kvm1",

@@ -79,9 +79,14 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Django's own, and a flush that gets past the record's triggers (SQLite's fire on it)."""
-    from django.db import connection
+    """Django's own, and a flush that gets past the record's triggers (SQLite's fire on it).
 
+    After a flush Django makes rows for permissions of its own, which nothing here looks at: without.
+    """
+    from django.db import connection
+    from django.db.models.signals import post_migrate
+
+    post_migrate.receivers = []
     if connection.vendor != "sqlite":
         return
     with django_db_blocker.unblock(), connection.cursor() as cursor:

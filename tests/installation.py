@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from tests.configuration import write_config
 
@@ -85,6 +89,20 @@ class Installation:
 
 def install(root: Path, database: str = "") -> Installation:
     return Installation(root, write_config(root, database))
+
+
+def migrated(root: Path) -> Installation:
+    """One on SQLite that was migrated: a copy, as many tests begin so and it takes seconds."""
+    found = install(root)
+    shutil.copytree(_migrated(), found.data, dirs_exist_ok=True)
+    return found
+
+
+@cache
+def _migrated() -> Path:
+    first = install(settings.DATA_DIR.parent / "migrated")
+    first.do("migrate")
+    return first.data
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cast import site
 from tests.e2e.controller import ADMINISTRATOR, PASSWORD, Controller
 from tests.e2e.machines import Machines
 from tests.e2e.onhost import OnHost
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.chromium import Person
 
+__all__ = ["site"]
 HERE = Path(__file__).parent
 REFUSED = "refused by the policy"
 """What the controller logs when a browser reports a breach of the content security policy."""

@@ -1,6 +1,7 @@
 """What is true of every page: it opens, its links lead somewhere, and the policy holds."""
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +11,6 @@ from tests.cast import Site
 from tests.frontend import scene
 from vrabec.frontends.web.errors import page_without_request
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.users import User
 from vrabec.models.vms import Seen, Vm
 
 STATES = list(Seen)
@@ -43,27 +43,30 @@ def read(client: Client, path: str) -> Links:
     return links
 
 
-@pytest.fixture
-def people(db: None) -> dict[str, User]:
-    return scene.build(extra=60)
+def kind(path: str) -> str:
+    """The path with N for every number in it."""
+    return re.sub(r"\d+", "N", path)
 
 
-@pytest.mark.parametrize("who", ["jana", "zdenek", "eleni", "inigo"])
-def test_every_link_leads_to_a_page(people: dict[str, User], who: str) -> None:
-    client = Client()
-    client.force_login(people[who])
-    seen: set[str] = set()
-    queue = ["/"]
-    while queue and len(seen) < 150:
-        path = queue.pop(0).partition("#")[0]
-        if path in seen or path.startswith("/static/"):
-            continue
-        seen.add(path)
-        links = read(client, path)
-        assert links.forbidden == [], path
-        assert len(links.ids) == len(set(links.ids)), path
-        queue += sorted(links.found)
-    assert len(seen) > 5
+def test_every_link_leads_to_a_page(db: None) -> None:
+    """Of pages of one kind, three."""
+    for who, user in scene.build(extra=60).items():
+        client = Client()
+        client.force_login(user)
+        read_kinds: Counter[str] = Counter()
+        seen: set[str] = set()
+        queue = ["/"]
+        while queue:
+            path = queue.pop(0).partition("#")[0]
+            if path in seen or path.startswith("/static/") or read_kinds[kind(path)] == 3:
+                continue
+            seen.add(path)
+            read_kinds[kind(path)] += 1
+            links = read(client, path)
+            assert links.forbidden == [], path
+            assert len(links.ids) == len(set(links.ids)), path
+            queue += sorted(links.found)
+        assert len(seen) > 5, who
 
 
 @pytest.mark.parametrize("seen", STATES)

@@ -14,7 +14,7 @@ from tests.service.made_up import NAMES, Site
 from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS, STEPS, Plan, Step, fixed
 
-OF_THEIR_OWN = ["test_backup.py", "test_full_disk.py", "test_port.py", "test_upgrade.py"]
+OF_THEIR_OWN = ["test_backup.py", "test_port.py", "test_upgrade.py"]
 collect_ignore = OF_THEIR_OWN if os.environ["VRABEC_TEST_DATABASE"] == "postgresql" else []
 """They choose their databases themselves, and need not run twice."""
 

@@ -15,12 +15,14 @@ import psycopg
 import pytest
 from django.db import models
 
-from tests.installation import Installation, install
+from tests.installation import Installation, install, migrated
 from tests.postgres import PrivatePostgres
 from vrabec import __version__
 from vrabec.config.backup import rows
 from vrabec.config.backup.restore import read_manifest
 from vrabec.lib.errors import Invalid
+
+pytestmark = pytest.mark.xdist_group("backup")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,7 @@ def on_postgresql(root: Path, postgres: PrivatePostgres, name: str) -> Installat
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """One on SQLite with rows of every kind, not to be changed."""
-    found = install(tmp_path_factory.mktemp("filled"))
-    found.do("migrate")
+    found = migrated(tmp_path_factory.mktemp("filled"))
     found.rows("fill")
     (found.data / "templates/tiny.qcow2").write_bytes(os.urandom(100_000))
     (found.data / "history").mkdir()
@@ -112,18 +113,18 @@ def test_a_backup_overwrites_only_by_force(filled: Installation, backup: Path) -
 
 
 def test_what_is_there_is_replaced_only_when_asked_and_kept(
-    backup: Path, empty: Installation, filled: Installation
+    backup: Path, tmp_path: Path, filled: Installation
 ) -> None:
-    empty.do("migrate")
-    empty.do("create-admin", "bob")
-    bob = empty.rows()
-    assert "To replace it: --replace." in empty.refused("restore", str(backup))
-    assert empty.rows() == bob
-    empty.do("restore", "--replace", str(backup))
-    assert empty.rows() == filled.rows()
-    [kept] = (empty.data / "backups").glob("*-before-restore.tar.gz")
-    empty.do("restore", "--replace", str(kept))
-    assert empty.rows() == bob
+    there = migrated(tmp_path)
+    there.do("create-admin", "bob")
+    bob = there.rows()
+    assert "To replace it: --replace." in there.refused("restore", str(backup))
+    assert there.rows() == bob
+    there.do("restore", "--replace", str(backup))
+    assert there.rows() == filled.rows()
+    [kept] = (there.data / "backups").glob("*-before-restore.tar.gz")
+    there.do("restore", "--replace", str(kept))
+    assert there.rows() == bob
 
 
 def test_a_running_vrabec_is_not_restored_under_its_feet(backup: Path, empty: Installation) -> None:
@@ -260,10 +261,8 @@ def test_a_restore_onto_a_full_disk_changes_nothing(backup: Path, small: Path) -
 
 
 def test_migrate_keeps_a_backup_before_it_changes_tables(tmp_path: Path) -> None:
-    there = install(tmp_path)
-    there.do("migrate")
+    there = migrated(tmp_path)
     there.do("create-admin", "bob")
-    assert not (there.data / "backups").exists()
     there.do("migrate")
     assert not (there.data / "backups").exists(), "there was nothing to change"
     unapply = "from django.core.management import call_command\ncall_command('migrate', 'auth', '0011')"
@@ -278,8 +277,7 @@ def test_migrate_keeps_a_backup_before_it_changes_tables(tmp_path: Path) -> None
 
 
 def test_a_backup_of_older_tables_is_restored_and_brought_up_to_date(tmp_path: Path) -> None:
-    old = install(tmp_path / "old")
-    old.do("migrate")
+    old = migrated(tmp_path / "old")
     old.do("create-admin", "bob")
     old.django("from django.core.management import call_command\ncall_command('migrate', 'auth', '0011')")
     old.do("backup", str(tmp_path / "old.tar.gz"))
@@ -289,16 +287,16 @@ def test_a_backup_of_older_tables_is_restored_and_brought_up_to_date(tmp_path: P
     assert new.rows() == old.rows()
 
 
-def test_tables_of_a_later_vrabec_are_not_backed_up_in_part(empty: Installation) -> None:
-    empty.do("migrate")
-    empty.do("create-admin", "bob")
+def test_tables_of_a_later_vrabec_are_not_backed_up_in_part(tmp_path: Path) -> None:
+    there = migrated(tmp_path)
+    there.do("create-admin", "bob")
     applied = (
         "INSERT INTO django_migrations (app, name, applied) VALUES ('vrabec', '9999_later', '2030-01-01')"
     )
-    empty.django(f'connection.cursor().execute("{applied}")')
-    said = empty.refused("backup", str(empty.root / "backup.tar.gz"))
+    there.django(f'connection.cursor().execute("{applied}")')
+    said = there.refused("backup", str(there.root / "backup.tar.gz"))
     assert said.startswith("The database is a later Vrabec's (vrabec.9999_later): ")
-    assert not (empty.root / "backup.tar.gz").exists()
+    assert not (there.root / "backup.tar.gz").exists()
 
 
 def test_every_table_has_a_key_that_sorts_the_same_in_both_databases(db: None) -> None:

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import free_port, install
+from tests.installation import free_port, migrated
 from vrabec.config.files import Config
 from vrabec.config.port import check_port
 from vrabec.lib.errors import Conflict
 
 
 def test_a_port_that_another_program_has_ends_serve_with_a_sentence(tmp_path: Path) -> None:
-    there = install(tmp_path)
-    there.do("migrate")
+    there = migrated(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         there.config.write_text(f'{there.config.read_text()}port = {port}\nlisten = "127.0.0.1"\n')

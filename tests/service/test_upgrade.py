@@ -16,9 +16,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.installation import Installation, free_port, install
+from tests.installation import Installation, free_port, install, migrated
 from tests.postgres import PrivatePostgres
 
+pytestmark = pytest.mark.xdist_group("upgrade")
 KEPT = Path(__file__).parents[1] / "data/upgrade"
 RELEASES = sorted(path.name for path in KEPT.iterdir() if path.is_dir())
 GROW = {"django_migrations", "django_content_type", "auth_permission"}
@@ -182,11 +183,10 @@ def test_the_backup_of_an_upgrade_leads_to_the_same_rows(upgrade: Upgrade, tmp_p
     assert {table: restored[table] for table in ours} == {table: upgraded[table] for table in ours}
 
 
-@pytest.fixture
-def later(tmp_path: Path) -> Installation:
-    """One whose database a later Vrabec has had."""
-    there = install(tmp_path)
-    there.do("migrate")
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One whose database a later Vrabec has had, not to be changed."""
+    there = migrated(tmp_path_factory.mktemp("later"))
     there.do("create-admin", "bob")
     applied = (
         "INSERT INTO django_migrations (app, name, applied) VALUES ('vrabec', '9999_later', '2030-01-01')"

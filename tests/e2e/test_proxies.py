@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.frontend import proxies
-from tests.installation import Installation, free_port, install
+from tests.e2e import proxies
+from tests.installation import Installation, free_port, migrated
 from vrabec.config.tls import ensure_certificate
 
 PATIENCE_S = 60.0
@@ -98,10 +98,9 @@ def wait_for(caller: Caller) -> None:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, int]]:
     """A Vrabec with the guide's settings; its administrator has PASSWORD."""
     port = free_port()
-    there = install(tmp_path_factory.mktemp("proxied"))
+    there = migrated(tmp_path_factory.mktemp("proxied"))
     settings = proxies.guide("toml")
     there.config.write_text(f"{there.config.read_text()}port = {port}\n{settings}")
-    there.do("migrate")
     link = there.do("create-admin", "ada").strip()
     assert link.startswith(f"https://{proxies.NAME}/sign-in/link/")
     with there.serving():

@@ -52,7 +52,6 @@ schema = schemathesis.openapi.from_path(DESCRIPTION, config=CONFIG)
 schema.app = app
 
 
-@pytest.mark.e2e  # it takes a minute, which is half of what the fast tests have together
 @pytest.mark.parametrize("who", ["administrator", "nobody"])
 @schema.parametrize()
 @settings(suppress_health_check=list(HealthCheck), deadline=None)

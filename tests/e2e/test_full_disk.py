@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import Installation, free_port, install
+from tests.installation import Installation, free_port, migrated
 from vrabec_client import Client
 from vrabec_client.errors import Unavailable, VrabecError
 
@@ -30,7 +30,7 @@ def there(tmp_path: Path) -> Iterator[Installation]:
         pytest.skip("a small file system needs root")
     (tmp_path / "data").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", tmp_path / "data"], check=True)
-    found = install(tmp_path)
+    found = migrated(tmp_path)
     found.config.write_text(f'{found.config.read_text()}port = {free_port()}\nlisten = "127.0.0.1"\n')
     yield found
     subprocess.run(["umount", tmp_path / "data"], check=True)
@@ -39,7 +39,6 @@ def there(tmp_path: Path) -> Iterator[Installation]:
 @pytest.fixture
 def client(there: Installation) -> Iterator[Client]:
     """Its administrator, while it runs."""
-    there.do("migrate")
     there.django(f"{_TOKEN}\nopen('{there.root}/token', 'w').write(secret)")
     port = there.config.read_text().partition("port = ")[2].split()[0]
     certificate = (there.data / "tls/certificate.pem").read_text()
