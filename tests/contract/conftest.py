@@ -15,7 +15,7 @@ import pytest
 from tests.lab import LabHost, TestFleetHost
 from tests.lab.fixtures import fleet_host, fresh_lab_host, lab_host, other_lab_host
 from tests.lab.roots import other_suite
-from vrabec.hypervisor import connection, lifecycle, storage, xml
+from vrabec.hypervisor import connection, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.lib.errors import VrabecError
@@ -112,7 +112,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def base_path(site: Site, host: HostConnection, image: bytes) -> str:
     """A template on the host, for clones."""
     if site.domain_type != "test":
-        storage.upload(host, POOL, "base.qcow2", io.BytesIO(image), len(image))
+        transfer.upload(host, POOL, "base.qcow2", io.BytesIO(image), len(image))
     return f"{site.directory}/base.qcow2"
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.contract.conftest import POOL
 from tests.contract.waiting import until
 from tests.lab.host import missing
-from vrabec.hypervisor import connection, facts, lifecycle, storage, xml
+from vrabec.hypervisor import connection, facts, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import USER_NETWORK, DomainState, VmSpec
 
@@ -59,7 +59,7 @@ def session(home: Path) -> Iterator[HostConnection]:
 def test_a_machine_runs_as_an_ordinary_user(session: HostConnection, home: Path, image: bytes) -> None:
     assert facts.host_facts(session).networks == (USER_NETWORK,)
     storage.ensure_pool(session, POOL, str(home / "images"))
-    storage.upload(session, POOL, "base.qcow2", io.BytesIO(image), len(image))
+    transfer.upload(session, POOL, "base.qcow2", io.BytesIO(image), len(image))
     uuid = str(uuid4())
     disk = storage.clone(session, POOL, f"{uuid}.qcow2", f"{home}/images/base.qcow2", 64)
     spec = VmSpec(

@@ -11,17 +11,17 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.conftest import POOL, Site
-from vrabec.hypervisor import connection, lifecycle, storage
+from vrabec.hypervisor import connection, lifecycle, storage, transfer
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import FileMissing
-from vrabec.hypervisor.spec import VmSpec
+from vrabec.hypervisor.spec import VmSpec, VolumeInfo
 from vrabec.lib.errors import Conflict, HostError, NotFound
 
 MIB = 1024 * 1024
 
 
-def put(host: HostConnection, name: str, data: bytes) -> storage.VolumeInfo:
-    return storage.upload(host, POOL, name, io.BytesIO(data), len(data))
+def put(host: HostConnection, name: str, data: bytes) -> VolumeInfo:
+    return transfer.upload(host, POOL, name, io.BytesIO(data), len(data))
 
 
 def test_a_pool_is_made_once(site: Site, host: HostConnection) -> None:
@@ -163,7 +163,7 @@ def test_thirty_clones_at_once_are_made_and_deleted(site: Site, host: HostConnec
 def test_an_upload_arrives_whole(site: Site, host: HostConnection) -> None:
     data = bytes(range(256)) * 4096 * 3 + b"end"
     told: list[int] = []
-    storage.upload(host, POOL, "data.img", io.BytesIO(data), len(data), progress=told.append)
+    transfer.upload(host, POOL, "data.img", io.BytesIO(data), len(data), progress=told.append)
     assert (Path(site.directory) / "data.img").read_bytes() == data
     assert told == sorted(told)
     assert told[-1] == len(data)
@@ -172,9 +172,9 @@ def test_an_upload_arrives_whole(site: Site, host: HostConnection) -> None:
 def test_a_download_is_what_was_uploaded(host: HostConnection) -> None:
     data = bytes(range(256)) * 4096
     put(host, "data.img", data)
-    assert storage.download(host, POOL, "data.img", 2 * MIB) == data
-    assert storage.download(host, POOL, "data.img", 300_000) == data[:300_000]
-    assert storage.download(host, POOL, "nothing.img", MIB) is None
+    assert transfer.download(host, POOL, "data.img", 2 * MIB) == data
+    assert transfer.download(host, POOL, "data.img", 300_000) == data[:300_000]
+    assert transfer.download(host, POOL, "nothing.img", MIB) is None
 
 
 def test_an_upload_replaces_a_volume(site: Site, host: HostConnection) -> None:
@@ -194,7 +194,7 @@ def test_an_upload_leaves_a_volume_that_others_build_on(
 
 def test_data_that_ends_early_leaves_no_volume(host: HostConnection) -> None:
     with pytest.raises(HostError, match="3 of 10 bytes"):
-        storage.upload(host, POOL, "short.img", io.BytesIO(b"abc"), 10)
+        transfer.upload(host, POOL, "short.img", io.BytesIO(b"abc"), 10)
     assert storage.volume_names(host, POOL) == ()
     put(host, "after.img", b"the connection still works")
 
@@ -208,17 +208,17 @@ def test_an_upload_that_is_stopped_leaves_no_volume(host: HostConnection) -> Non
 
     data = bytes(4 * MIB)
     with pytest.raises(Stopped):
-        storage.upload(host, POOL, "big.img", io.BytesIO(data), len(data), progress=stop)
+        transfer.upload(host, POOL, "big.img", io.BytesIO(data), len(data), progress=stop)
     assert storage.volume_names(host, POOL) == ()
 
 
 def test_an_upload_is_repeated_after_its_client_died(site: Site, host: HostConnection) -> None:
     died = f"""
         import io, os
-        from vrabec.hypervisor import connection, storage
+        from vrabec.hypervisor import connection, transfer
         host = connection.open_host({site.uri!r})
         die = lambda sent: os._exit(9) if sent > 1_000_000 else None
-        storage.upload(host, {POOL!r}, "data.img", io.BytesIO(bytes(4_000_000)), 4_000_000, progress=die)
+        transfer.upload(host, {POOL!r}, "data.img", io.BytesIO(bytes(4_000_000)), 4_000_000, progress=die)
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(died)], check=False).returncode == 9
     data = uuid4().bytes * 100_000

@@ -15,7 +15,7 @@ import pytest
 from tests.contract.conftest import POOL
 from tests.contract.waiting import until
 from tests.lab import LabHost
-from vrabec.hypervisor import connection, lifecycle, storage, xml
+from vrabec.hypervisor import connection, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HUNG_CALL_LIMIT_S, HostConnection
 from vrabec.hypervisor.errors import FileMissing
 from vrabec.hypervisor.spec import DomainState, OffReason, VmSpec
@@ -30,7 +30,7 @@ def host(fresh_lab_host: LabHost, image: bytes) -> Iterator[HostConnection]:
     """A connection to a host of the test's own, with a pool of 64 MiB and a template in it."""
     with connection.open_host(fresh_lab_host.uri) as opened:
         storage.ensure_pool(opened, POOL, str(fresh_lab_host.images / POOL))
-        storage.upload(opened, POOL, "base.qcow2", io.BytesIO(image), len(image))
+        transfer.upload(opened, POOL, "base.qcow2", io.BytesIO(image), len(image))
         yield opened
 
 
@@ -55,7 +55,7 @@ def test_an_upload_larger_than_the_disk_leaves_nothing(host: HostConnection) -> 
     class NeverRead(io.RawIOBase): ...
 
     with pytest.raises(NoCapacity, match="disk is full"):
-        storage.upload(host, POOL, "big.img", NeverRead(), 100 * MIB)  # type: ignore[arg-type]
+        transfer.upload(host, POOL, "big.img", NeverRead(), 100 * MIB)  # type: ignore[arg-type]
     assert names(host) == {"base.qcow2"}
 
 
@@ -67,7 +67,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(
     with pytest.raises(NoCapacity, match="disk is full"):
         storage.clone(host, POOL, "other.qcow2", base, 64)
     with pytest.raises(NoCapacity, match="disk is full"):
-        storage.upload(host, POOL, "seed.iso", io.BytesIO(bytes(MIB)), MIB)
+        transfer.upload(host, POOL, "seed.iso", io.BytesIO(bytes(MIB)), MIB)
     with pytest.raises(NoCapacity, match="disk is full"):
         lifecycle.start(host, machine.uuid)
     assert names(host) == {"base.qcow2", "vm.qcow2"}
@@ -146,10 +146,10 @@ def test_an_upload_is_whole_or_repeated_after_libvirtd_died(
 
     data = os.urandom(4 * MIB)
     with pytest.raises(Unavailable, match="broke off"):
-        storage.upload(host, POOL, "data.img", io.BytesIO(data), len(data), progress=die)
+        transfer.upload(host, POOL, "data.img", io.BytesIO(data), len(data), progress=die)
     fresh_lab_host.restart_libvirtd()
     with connection.open_host(fresh_lab_host.uri) as again:
-        storage.upload(again, POOL, "data.img", io.BytesIO(data), len(data))
+        transfer.upload(again, POOL, "data.img", io.BytesIO(data), len(data))
     assert (fresh_lab_host.images / POOL / "data.img").read_bytes() == data
 
 
@@ -167,12 +167,12 @@ def test_an_upload_to_a_host_that_hangs_ends(fresh_lab_host: LabHost, host: Host
 
     begun = time.monotonic()
     with pytest.raises(Unavailable, match="broke off"):
-        storage.upload(host, POOL, "data.img", io.BytesIO(bytes(32 * MIB)), 32 * MIB, progress=hang)
+        transfer.upload(host, POOL, "data.img", io.BytesIO(bytes(32 * MIB)), 32 * MIB, progress=hang)
     assert time.monotonic() - begun < HUNG_CALL_LIMIT_S + 5
     fresh_lab_host.resume()
     until(lambda: fresh_lab_host.answers(timeout_s=1))
     with connection.open_host(fresh_lab_host.uri) as again:
-        storage.upload(again, POOL, "data.img", io.BytesIO(b"small"), 5)
+        transfer.upload(again, POOL, "data.img", io.BytesIO(b"small"), 5)
 
 
 def test_a_qemu_that_does_not_answer_is_switched_off(

@@ -14,7 +14,7 @@ from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
 from tests.service.made_up import end_of
 from tests.sweep.machines import POOL, Deletes, empty, make_template
-from vrabec.hypervisor import edits, lifecycle, storage, xml
+from vrabec.hypervisor import edits, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.spec import DomainState
 from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS
@@ -103,9 +103,9 @@ def test_a_renamed_machine_tells_its_guest_and_nothing_else_anew(off: Off) -> No
 
 def test_a_machine_whose_seed_is_not_ours_is_renamed_all_the_same(off: Off) -> None:
     theirs = b"x" * 2048
-    storage.upload(off.host, POOL, seed_name(row()), BytesIO(theirs), len(theirs))
+    transfer.upload(off.host, POOL, seed_name(row()), BytesIO(theirs), len(theirs))
     assert end_of(rename_vm(SYSTEM, vm=row(), name="other")).state == JobState.DONE
-    assert storage.download(off.host, POOL, seed_name(row()), 4096) == theirs
+    assert transfer.download(off.host, POOL, seed_name(row()), 4096) == theirs
     storage.delete_volume(off.host, POOL, seed_name(row()))
     assert end_of(rename_vm(SYSTEM, vm=row(), name="third")).state == JobState.DONE
     assert row().name == "third"

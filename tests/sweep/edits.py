@@ -168,9 +168,9 @@ class FailsToClone(Clones):
 
     def check(self, context: Any) -> list[str]:
         """Both sides agree once there is a disk again."""
-        from vrabec.hypervisor import storage
+        from vrabec.hypervisor import transfer
 
-        storage.upload(self.host, POOL, self.disk_of_source(), BytesIO(bytes(512)), 512)
+        transfer.upload(self.host, POOL, self.disk_of_source(), BytesIO(bytes(512)), 512)
         return super().check(context)
 
     def disk_of_source(self) -> str:

@@ -178,15 +178,15 @@ def make(host: Any, vm: Any, template: str) -> None:
     """Put `vm` on the host by hand, as its workflow does."""
     from io import BytesIO
 
-    from vrabec.hypervisor import lifecycle, storage, xml
+    from vrabec.hypervisor import lifecycle, storage, transfer, xml
     from vrabec.lib.seed import build_seed
     from vrabec.workflows.vms import disk_name, seed_name, seed_of, spec_of
 
     data = Path(template).read_bytes()
-    base = storage.upload(host, POOL, "template-by-hand.qcow2", BytesIO(data), len(data))
+    base = transfer.upload(host, POOL, "template-by-hand.qcow2", BytesIO(data), len(data))
     storage.clone(host, POOL, disk_name(vm), base.path, vm.disk_mib)
     seed = build_seed(seed_of(vm, ACCESS))
-    storage.upload(host, POOL, seed_name(vm), BytesIO(seed), len(seed))
+    transfer.upload(host, POOL, seed_name(vm), BytesIO(seed), len(seed))
     lifecycle.define(host, xml.domain_xml(spec_of(vm)))
     lifecycle.start(host, str(vm.uuid))
 

@@ -8,7 +8,7 @@ from threading import Lock
 
 from django.conf import settings
 
-from vrabec.hypervisor import storage
+from vrabec.hypervisor import storage, transfer
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.integrations.images import debian, tiny
 from vrabec.integrations.images.store import Image, Progress
@@ -65,7 +65,7 @@ def _upload(run: Run, host: HostConnection, template: Template, name: str) -> No
         run.progress(100 * sent / size)
 
     with path.open("rb") as data:
-        storage.upload(host, POOL, name, data, size, progress=report)
+        transfer.upload(host, POOL, name, data, size, progress=report)
 
 
 def _open(run: Run) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models import F
 
-from vrabec.hypervisor import edits, lifecycle, storage
+from vrabec.hypervisor import edits, lifecycle, storage, transfer
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import DomainFacts, DomainState
 from vrabec.jobs.plans import Args, Plan, Step, fixed, register
@@ -97,7 +97,7 @@ def _seed(run: Run) -> dict[str, str]:
 
 def _write_seed(run: Run, texts: dict[str, str]) -> None:
     vm, image = vm_of(run), write_texts(texts)
-    storage.upload(host_of(run, vm), POOL, seed_name(vm), BytesIO(image), len(image))
+    transfer.upload(host_of(run, vm), POOL, seed_name(vm), BytesIO(image), len(image))
 
 
 def _rename_row(run: Run) -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 from django.conf import settings
 from django.db import IntegrityError
 
-from vrabec.hypervisor import lifecycle, storage, xml
+from vrabec.hypervisor import lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.jobs.plans import Plan, Step, fixed, register
@@ -99,7 +99,7 @@ def _delete_disk(run: Run) -> None:
 def _create_seed(run: Run) -> None:
     vm = vm_of(run)
     image = build_seed(seed_of(vm, run.args))
-    storage.upload(host_of(run, vm), POOL, seed_name(vm), BytesIO(image), len(image))
+    transfer.upload(host_of(run, vm), POOL, seed_name(vm), BytesIO(image), len(image))
 
 
 def _delete_seed(run: Run) -> None:
@@ -141,7 +141,7 @@ def seed_of(vm: Vm, args: dict[str, object]) -> Seed:
 
 def read_seed(host: HostConnection, vm: Vm) -> dict[str, str]:
     """What the guest was told, by file; empty where the seed is gone or is not one."""
-    image = storage.download(host, POOL, seed_name(vm), SEED_BYTES)
+    image = transfer.download(host, POOL, seed_name(vm), SEED_BYTES)
     return read_texts(image) if image else {}
 
 
