@@ -1,4 +1,4 @@
-"""Templates are built once a machine: VRABEC_TEST_CACHE, or a folder in the user's cache, keeps them.
+"""Templates are built once a machine, and kept beside what else takes long to make.
 
 Copies, not links: tests remove files of the controller's store.
 """
@@ -7,14 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
+from tests.lab.kept import folder
+
 BUILT = "tiny-*.qcow2"
-
-
-def folder() -> Path:
-    """Where built templates are kept."""
-    chosen = os.environ.get("VRABEC_TEST_CACHE", "")
-    usual = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(usual) / "vrabec-test"
 
 
 def lend_templates(store: Path) -> None:
@@ -25,7 +20,6 @@ def lend_templates(store: Path) -> None:
 
 def keep_templates(store: Path) -> None:
     """Keep what the store has."""
-    folder().mkdir(parents=True, exist_ok=True)
     kept = {image.name for image in folder().glob(BUILT)}
     for image in store.glob(BUILT):
         if image.name not in kept:

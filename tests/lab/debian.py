@@ -10,19 +10,20 @@ import os
 import shutil
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.lab import labs
 from tests.lab.host import LabError
+from tests.lab.kept import kept
 
 INIT = Path(__file__).with_name("debian_init.sh")
 PROJECT = Path(__file__).parents[2]
 SOURCE = "/srv/vrabec"
 """Where the project lies inside."""
 TOOLS = ("mmdebstrap", "slirp4netns", "tini", "unshare", "nsenter", "git", "tar")
-CACHE_DAYS = 30
 BOOT_SECONDS = 180
 _NOT_OURS = (
     "sys-kernel-debug.mount",
@@ -204,16 +205,13 @@ def project_tar() -> bytes:
 
 def base_system(suite: str, *, systemd: bool) -> Path:
     """The base system as a tar file, made anew where it is old; `systemd`: with what an installer leaves."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vrabec-test"
-    cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"{suite}{'-installed' if systemd else ''}.tar"
-    if not path.exists() or time.time() - path.stat().st_mtime > CACHE_DAYS * 86400:
-        draft = cache / f"{os.getpid()}-{path.name}"
-        packages = ["--include=systemd-sysv,dbus,sudo"] if systemd else []
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", *packages, suite, draft]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        draft.replace(path)
-    return path
+    make = partial(_debootstrap, suite, ["--include=systemd-sysv,dbus,sudo"] if systemd else [])
+    return kept(f"{suite}{'-installed' if systemd else ''}.tar", make)
+
+
+def _debootstrap(suite: str, packages: list[str], path: Path) -> None:
+    options = ["--quiet", "--format=tar", "--variant=minbase", *packages]  # the draft's name tells no format
+    subprocess.run(["mmdebstrap", *options, suite, path], check=True, stdin=subprocess.DEVNULL)
 
 
 def _git(*words: str) -> bytes:
