@@ -88,12 +88,15 @@ def vrabec(signed_in: Callable[[str], None], command: Vrabec) -> Vrabec:
 
 
 class Terminal:
-    """The command in a process of its own, on a terminal of its own."""
+    """The command in a process of its own, on a terminal of its own.
+
+    It hears Ctrl-C also when these tests run in the background of a shell, which has them ignore it.
+    """
 
     def __init__(self, *words: str, **environment: str) -> None:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "vrabec_client", *words],
+            ["env", "--default-signal=INT", sys.executable, "-m", "vrabec_client", *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
