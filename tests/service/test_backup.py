@@ -8,6 +8,7 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,41 +63,48 @@ def empty(tmp_path: Path) -> Installation:
     return install(tmp_path / "empty")
 
 
-def test_sqlite_to_postgresql_and_back_loses_nothing(
-    filled: Installation, backup: Path, tmp_path: Path, postgres: PrivatePostgres
-) -> None:
+@dataclass
+class Trip:
+    """A backup restored on PostgreSQL, and a backup of that on SQLite; every table as it was then."""
+
+    there: Installation
+    back: Installation
+    rows_there: Any
+    rows_back: Any
+
+
+@pytest.fixture(scope="module")
+def trip(backup: Path, tmp_path_factory: pytest.TempPathFactory, postgres: PrivatePostgres) -> Trip:
+    root = tmp_path_factory.mktemp("trip")
+    there = on_postgresql(root / "there", postgres, "there")
+    there.do("restore", str(backup))
+    there.do("backup", str(root / "back.tar.gz"))
+    back = install(root / "back")
+    back.do("restore", str(root / "back.tar.gz"))
+    return Trip(there, back, there.rows(), back.rows())
+
+
+def test_sqlite_to_postgresql_and_back_loses_nothing(filled: Installation, trip: Trip) -> None:
     before = filled.rows()
     assert before["vrabec_vm"][0] == 603
-    there = on_postgresql(tmp_path / "there", postgres, "there")
-    there.do("restore", str(backup))
-    assert there.rows() == before
-    there.do("backup", str(tmp_path / "back.tar.gz"))
-    back = install(tmp_path / "back")
-    back.do("restore", str(tmp_path / "back.tar.gz"))
-    assert back.rows() == before
+    assert trip.rows_there == before
+    assert trip.rows_back == before
     for path in ("secret.key", "tls/key.pem", "templates/tiny.qcow2", "history/1.ring"):
-        assert (back.data / path).read_bytes() == (filled.data / path).read_bytes()
-        assert (back.data / path).stat().st_mode & 0o777 == 0o600
+        assert (trip.back.data / path).read_bytes() == (filled.data / path).read_bytes()
+        assert (trip.back.data / path).stat().st_mode & 0o777 == 0o600
 
 
-def test_new_rows_on_postgresql_get_new_numbers(
-    backup: Path, tmp_path: Path, postgres: PrivatePostgres
-) -> None:
-    there = on_postgresql(tmp_path / "there", postgres, "numbers")
-    there.do("restore", str(backup))
-    there.do("create-admin", "bob")
-    assert there.rows()["vrabec_user"][0] == 2
+def test_new_rows_on_postgresql_get_new_numbers(trip: Trip) -> None:
+    trip.there.do("create-admin", "bob")
+    assert trip.there.rows()["vrabec_user"][0] == trip.rows_there["vrabec_user"][0] + 1
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_the_record_is_as_unchangeable_as_before(
-    kind: str, backup: Path, tmp_path: Path, postgres: PrivatePostgres
-) -> None:
-    there = install(tmp_path) if kind == "sqlite" else on_postgresql(tmp_path, postgres, "guarded")
-    there.do("restore", str(backup))
+@pytest.mark.parametrize("place", ["there", "back"])
+def test_the_record_is_as_unchangeable_as_before(place: str, trip: Trip) -> None:
+    restored: Installation = getattr(trip, place)
     with pytest.raises(subprocess.CalledProcessError):
-        there.django("connection.cursor().execute('DELETE FROM vrabec_audit')")
-    assert there.rows()["vrabec_audit"][0] >= 600
+        restored.django("connection.cursor().execute('DELETE FROM vrabec_audit')")
+    assert restored.rows()["vrabec_audit"][0] >= 600
 
 
 def test_a_backup_is_for_its_owner_alone_and_signs_nobody_in(backup: Path) -> None:

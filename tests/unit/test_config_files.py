@@ -1,8 +1,5 @@
 """The settings file: what stands in it is taken, what is wrong with it is one sentence."""
 
-import os
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,8 +8,6 @@ import pytest
 from vrabec.config.every_setting import every_setting, settings_file
 from vrabec.config.files import Config, database_settings, read_config
 from vrabec.lib.errors import Invalid
-
-REFERENCE = Path(__file__).parents[2] / "docs/reference"
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -93,11 +88,3 @@ def test_the_commented_file_is_the_defaults(tmp_path: Path) -> None:
 def test_what_is_set_stands_in_the_commented_file(tmp_path: Path) -> None:
     config = Config(port=9443, names=("a.example", 'b"\\'), data_dir="/srv/ä")
     assert read_config(written(tmp_path, settings_file(config))) == config
-
-
-@pytest.mark.parametrize("name", ["settings", "errors"])
-def test_pages_of_the_reference_are_up_to_date(name: str) -> None:
-    command = [sys.executable, "-m", "vrabec.config.reference_pages", name]
-    environment = os.environ | {"VRABEC_CONFIG": "/dev/null"}
-    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
-    assert (REFERENCE / f"{name}.md").read_text() == made.stdout.decode(), "run scripts/reference"
