@@ -69,7 +69,7 @@ class Installation:
     def rows(self, word: str = "look") -> Any:
         """Every table's count and digest; or, with "fill", rows of every kind."""
         environment = os.environ | {"VRABEC_CONFIG": str(self.config)}
-        command = [sys.executable, "-m", "tests.service.filled", word]
+        command = [sys.executable, "-m", "tests.filled", word]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=REPOSITORY)
         found = json.loads(done.stdout or b"{}")
         found.pop("django_session", None)

@@ -8,7 +8,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import PASSWORD, Site
-from vrabec.frontends.rest.api import api
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.templates import Template
@@ -198,15 +197,6 @@ def test_every_answer_carries_the_security_headers(site: Site) -> None:
     assert answer["Content-Security-Policy"].startswith("default-src 'self';")
     assert "unsafe" not in answer["Content-Security-Policy"]
     assert answer["Cache-Control"] == "no-store"
-
-
-def test_the_description_covers_every_route_and_error() -> None:
-    described = api.get_openapi_schema()
-    for path, operations in described["paths"].items():
-        for method, operation in operations.items():
-            assert operation["summary"], (path, method)
-            assert operation["description"], (path, method)
-            assert {"401", "404", "409", "422"} <= {str(code) for code in operation["responses"]}
 
 
 def test_a_machine_is_described_and_tagged_at_once(site: Site) -> None:

@@ -1,6 +1,5 @@
 """An engine in a thread, and jobs on a made-up host."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,6 @@ from django.db import connection
 from tests.service.made_up import NAMES, Site
 from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS, STEPS, Plan, Step, fixed
-
-OF_THEIR_OWN = ["test_backup.py", "test_port.py", "test_upgrade.py"]
-collect_ignore = OF_THEIR_OWN if os.environ["VRABEC_TEST_DATABASE"] == "postgresql" else []
-"""They choose their databases themselves, and need not run twice."""
 
 
 @pytest.fixture

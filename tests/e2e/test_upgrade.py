@@ -19,7 +19,6 @@ import pytest
 from tests.installation import Installation, free_port, install, migrated
 from tests.postgres import PrivatePostgres
 
-pytestmark = pytest.mark.xdist_group("upgrade")
 KEPT = Path(__file__).parents[1] / "data/upgrade"
 RELEASES = sorted(path.name for path in KEPT.iterdir() if path.is_dir())
 GROW = {"django_migrations", "django_content_type", "auth_permission"}

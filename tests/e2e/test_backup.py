@@ -23,8 +23,6 @@ from vrabec.config.backup import rows
 from vrabec.config.backup.restore import read_manifest
 from vrabec.lib.errors import Invalid
 
-pytestmark = pytest.mark.xdist_group("backup")
-
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PrivatePostgres]:
