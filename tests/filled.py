@@ -59,11 +59,11 @@ def fill() -> None:
 
 
 def _fill_more(vm: Any, ada: Any) -> None:
-    from vrabec.services.views import save_view
+    from vrabec.services.views import ViewWish, save_view
     from vrabec.services.vm_xml import write_xml
 
     write_xml(vm.pk, "<domain>\n  <title>ů\t</title>\n</domain>\n")
-    save_view(ada, name="Ž'\"", search="state:off", columns=("host", "cpu"))
+    save_view(ada, ViewWish(name="Ž'\"", search="state:off", columns=("host", "cpu")))
 
 
 def look() -> dict[str, Any]:

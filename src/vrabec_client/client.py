@@ -93,12 +93,9 @@ class Client:
         """Your saved views of the list."""
         return cast("list[schemas.View]", self._get("/views"))
 
-    def save_view(
-        self, name: str, *, search: str = "", sort: str = "state", columns: Iterable[str] = ()
-    ) -> schemas.View:
+    def save_view(self, name: str, **wish: Unpack[schemas.ViewWish]) -> schemas.View:
         """Keep a view; one of the same name is replaced. Raises Invalid."""
-        given = {"name": name, "search": search, "sort": sort, "columns": list(columns)}
-        return cast("schemas.View", self._post("/views", given))
+        return cast("schemas.View", self._post("/views", {"name": name, **wish}))
 
     def delete_view(self, view_id: int) -> None:
         """Forget a view. Raises NotFound."""

@@ -50,14 +50,24 @@ class VmQuery(TypedDict, total=False):
     per_page: int
 
 
+class ViewWish(TypedDict, total=False):
+    """What to keep in a view beside its name."""
+
+    search: str
+    sort: str
+    columns: list[str]
+    per_page: int | None
+
+
 class View(TypedDict):
-    """A search of the list that you keep under a name; no columns are the usual ones."""
+    """A search of the list that you keep under a name; no columns and no rows a page are the usual ones."""
 
     id: int
     name: str
     search: str
     sort: str
     columns: list[str]
+    per_page: int | None
 
 
 class VmWish(TypedDict, total=False):

@@ -18,7 +18,7 @@ from vrabec.models.vms import Seen, Vm, VmLoad, Wished
 from vrabec.services.history import directory
 from vrabec.services.people import actor_of
 from vrabec.services.record import record
-from vrabec.services.views import save_view
+from vrabec.services.views import ViewWish, save_view
 from vrabec.services.vm_xml import write_xml
 
 PASSWORD = "sparrow on the wire"
@@ -90,8 +90,11 @@ def build(*, extra: int = 60) -> dict[str, User]:
     _jobs(found["jana"])
     _history(Vm.objects.get(name="moodle"))
     write_xml(Vm.objects.get(name="moodle").pk, _XML)
-    save_view(_actor(found["jana"]), name="Labs at night", search="host:lab2,lab3 state:running", sort="cpu")
-    save_view(_actor(found["jana"]), name="Full disks", search="disk<20G", columns=("host", "disk"))
+    save_view(
+        _actor(found["jana"]),
+        ViewWish(name="Labs at night", search="host:lab2,lab3 state:running", sort="cpu"),
+    )
+    save_view(_actor(found["jana"]), ViewWish(name="Full disks", search="disk<20G", columns=("host", "disk")))
     return found
 
 

@@ -19,7 +19,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.screens import VmScreen
 from vrabec.services.permissions import ACTIONS, Level
 from vrabec.services.tokens import list_tokens
-from vrabec.services.views import save_view
+from vrabec.services.views import ViewWish, save_view
 from vrabec.services.vm_xml import write_xml
 
 CAST = ("nobody", "stranger", "teammate", "owner", "administrator")
@@ -209,7 +209,7 @@ def _id(name: str, who: str, site: Site) -> object:
         return token.pk
     if name == "view_id":
         person = site.owner if who == "nobody" else getattr(site, who)
-        return save_view(person.actor, name="kept").pk
+        return save_view(person.actor, ViewWish(name="kept")).pk
     if name == "vm_id":
         VmScreen.objects.get_or_create(vm=site.vm, png=b"picture")
         write_xml(site.vm.pk, "<domain/>")

@@ -13,7 +13,7 @@ from vrabec.models.audit import Audit
 from vrabec.models.views import SavedView
 from vrabec.models.vms import Seen
 from vrabec.services.lists import COLUMNS
-from vrabec.services.views import MAX_VIEWS, save_view
+from vrabec.services.views import MAX_VIEWS, ViewWish, save_view
 
 __all__ = ["command", "controller", "home", "signed_in", "vrabec"]
 
@@ -77,26 +77,57 @@ def test_the_way_back_stays_on_the_list(site: Site) -> None:
     assert answer["Location"].startswith("/?")
 
 
+# ---- rows a page
+
+
+@pytest.mark.parametrize(
+    ("address", "remembered", "rows"),
+    [("", "", 50), ("?per_page=100", "", 60), ("?per_page=7", "", 50), ("?per_page=7", "200", 60)],
+)
+def test_rows_a_page_are_the_addresses_else_the_browsers(
+    site: Site, address: str, remembered: str, rows: int
+) -> None:
+    for number in range(59):
+        site.make_vm(f"vm-{number:02d}")
+    client = browser(site.owner)
+    if remembered:
+        client.post("/machines/per-page", {"per_page": remembered}, secure=True)
+    page = client.get(f"/{address}", secure=True).content.decode()
+    assert page.count("data-row>") == rows
+
+
+def test_a_number_of_rows_that_is_not_offered_is_the_usual(site: Site) -> None:
+    client = browser(site.owner)
+    for sent in ("100", "100000"):
+        given = {"per_page": sent, "back": "q=web&per_page=200"}
+        assert client.post("/machines/per-page", given, secure=True)["Location"] == "/?q=web"
+    assert client.cookies["vrabec_per_page"].value == "50"
+
+
 # ---- views
 
 
 def test_the_list_as_it_stands_is_kept_under_a_name(site: Site) -> None:
     client = browser(site.owner)
     form = client.get(
-        "/views/new?q=we&state=running&tag=prod&sort=name&cols=cpu", secure=True
+        "/views/new?q=we&state=running&tag=prod&sort=name&cols=cpu&per_page=100", secure=True
     ).content.decode()
     assert 'value="we state:running tag:prod"' in form
-    fields = dict(re.findall(r'type="hidden" name="(sort|columns)" value="([^"]*)"', form))
+    fields = dict(re.findall(r'type="hidden" name="(sort|columns|per_page)" value="([^"]*)"', form))
+    assert fields["per_page"] == "100"
     sent = {"name": "Mine", "view-search": "we state:running tag:prod"} | fields
     answer = client.post("/views/new", sent, secure=True)
-    assert answer["Location"] == "/?q=we+state%3Arunning+tag%3Aprod&sort=name&cols=cpu"
+    assert answer["Location"] == "/?q=we+state%3Arunning+tag%3Aprod&sort=name&cols=cpu&per_page=100"
     page = client.get("/", secure=True).content.decode()
-    assert '<a href="/?q=we+state%3Arunning+tag%3Aprod&amp;sort=name&amp;cols=cpu">Mine</a>' in page
+    assert (
+        '<a href="/?q=we+state%3Arunning+tag%3Aprod&amp;sort=name&amp;cols=cpu&amp;per_page=100">Mine</a>'
+        in page
+    )
     assert Audit.objects.get(action="view.save").actor == "olga"
 
 
 def test_views_are_for_their_owner_alone(site: Site) -> None:
-    kept = save_view(site.owner.actor, name="Mine", search="web")
+    kept = save_view(site.owner.actor, ViewWish(name="Mine", search="web"))
     assert "Mine" not in browser(site.teammate).get("/", secure=True).content.decode()
     assert browser(site.teammate).post(f"/views/{kept.pk}/delete", secure=True).status_code == 404
     assert "Mine" in browser(site.owner).get("/views", secure=True).content.decode()
@@ -115,7 +146,7 @@ def test_a_refused_view_keeps_what_was_typed(site: Site) -> None:
 
 
 def test_hostile_names_stay_text(site: Site) -> None:
-    save_view(site.owner.actor, name="<img src=x>")
+    save_view(site.owner.actor, ViewWish(name="<img src=x>"))
     for path in ("/", "/views"):
         assert "<img" not in browser(site.owner).get(path, secure=True).content.decode()
 
@@ -138,6 +169,7 @@ def test_rest_keeps_replaces_lists_and_forgets(site: Site) -> None:
         ({"name": "a\nb"}, "name"),
         ({"name": "x", "sort": "colour"}, "sort"),
         ({"name": "x", "columns": ["colour"]}, "columns"),
+        ({"name": "x", "per_page": 7}, "per_page"),
         ({"name": "x", "search": "colour:red"}, "search"),
         ({"name": "x", "search": "y" * 201}, "search"),
     ],
@@ -150,7 +182,7 @@ def test_what_cannot_be_kept_names_its_field(site: Site, body: Any, field: str) 
 
 def test_there_is_an_end_to_views(site: Site) -> None:
     for number in range(MAX_VIEWS):
-        save_view(site.owner.actor, name=f"view {number}")
+        save_view(site.owner.actor, ViewWish(name=f"view {number}"))
     assert rest(site.owner, "POST", "/views", {"name": "one more"})[0] == 422
     assert SavedView.objects.count() == MAX_VIEWS
 
@@ -165,5 +197,8 @@ def test_the_command_lists_as_a_view_has_it(site: Site, vrabec: Vrabec) -> None:
     narrowed = vrabec("vm", "list", "--view", "Up", "--search", "zeta", "-o", "json").data["items"]
     assert [vm["name"] for vm in narrowed] == ["zeta"]
     assert "state:running" in vrabec("view", "list").out
+    assert vrabec("view", "save", "Up", "--search", "state:running", "--per-page", "100").status == 0
+    assert vrabec("vm", "list", "--view", "Up", "-o", "json").data["per_page"] == 100
+    assert vrabec("vm", "list", "--view", "Up", "--per-page", "1", "-o", "json").data["per_page"] == 1
     assert vrabec("view", "delete", "Up").status == 0
     assert vrabec("vm", "list", "--view", "Up").status == 3

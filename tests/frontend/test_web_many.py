@@ -171,7 +171,9 @@ def test_a_view_is_kept_from_the_list_in_a_dialog(visit: Visit, busy: Site) -> N
     expect(dialog.get_by_label("Search")).to_have_value("vm-0 state:running")
     dialog.get_by_label("Name").fill("First ten")
     dialog.get_by_role("button", name="Save").click()
-    expect(page).to_have_url(f"{visit.url}/?q=vm-0+state%3Arunning&cols=host.project.address.cpu.memory.disk")
+    expect(page).to_have_url(
+        f"{visit.url}/?q=vm-0+state%3Arunning&cols=host.project.address.cpu.memory.disk&per_page=50"
+    )
     expect(page.locator("tr[data-row]")).to_have_count(10)
     page.goto("/")
     page.locator("summary", has_text="Saved views").click()
@@ -188,3 +190,47 @@ def test_columns_are_chosen_in_a_menu(visit: Visit, site: Site) -> None:
     page.get_by_role("button", name="Show these").click()
     expect(page.get_by_role("columnheader", name="Template")).to_be_visible()
     expect(page.get_by_role("columnheader", name="Memory")).to_have_count(0)
+
+
+NARROW = {"width": 1024, "height": 700}
+SWIPED = "(box) => [box.scrollWidth > box.clientWidth, document.scrollingElement.scrollWidth]"
+
+
+def test_a_chosen_column_stays_on_a_narrow_screen_and_the_table_is_swiped(visit: Visit, busy: Site) -> None:
+    page = visit.open("/?cols=host.project.cpu.memory.template.mac.created")
+    page.set_viewport_size(NARROW)
+    for title in ("Template", "MAC address", "Created"):
+        expect(page.get_by_role("columnheader", name=title)).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Project")).to_be_hidden()
+    name = page.get_by_role("columnheader", name="Name").bounding_box()
+    assert name
+    assert name["width"] >= 100
+    assert page.locator(".list-box").evaluate(SWIPED) == [True, NARROW["width"]]
+
+
+def test_usual_columns_give_way_so_that_nothing_is_swiped(visit: Visit, busy: Site) -> None:
+    page = visit.open("/")
+    for width in (1440, 1280, 1100, 1024, 992):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.locator(".list-box").evaluate(SWIPED) == [False, width]
+
+
+def test_rows_a_page_are_chosen_in_the_foot_and_kept(visit: Visit, busy: Site) -> None:
+    page = visit.open("/?sort=name&page=2")
+    expect(page.locator("tr[data-row]")).to_have_count(13)
+    page.locator("summary", has_text="50 a page").click()
+    page.get_by_role("button", name="100 a page").click()
+    expect(page.locator("tr[data-row]")).to_have_count(63)
+    expect(page).to_have_url(f"{visit.url}/?sort=name")
+    page.goto("/")
+    expect(page.locator("summary", has_text="100 a page")).to_be_visible()
+    page.locator("#search").fill("vm-0")
+    expect(page.locator("tr[data-row]")).to_have_count(10)
+
+
+def test_a_search_keeps_what_the_address_chose(visit: Visit, busy: Site) -> None:
+    page = visit.open("/?cols=cpu&per_page=200")
+    page.locator("#search").fill("vm-0")
+    expect(page.locator("tr[data-row]")).to_have_count(10)
+    expect(page.get_by_role("columnheader")).to_have_count(4)
+    expect(page.locator("summary", has_text="200 a page")).to_be_visible()

@@ -27,6 +27,8 @@ COLUMNS = ("host", "project", "address", "cpu", "memory", "disk", "cpus", "templ
            "created")  # fmt: skip
 """What a list can show beside state and name."""
 USUAL_COLUMNS = COLUMNS[:6]
+PER_PAGE = (50, 100, 200)
+"""How many rows a page of the list has for people, the usual first. Programs have REST's own limit."""
 T = TypeVar("T")
 
 
@@ -42,7 +44,7 @@ class VmQuery:
     tag: str = ""
     sort: str = "state"
     page: int = 1
-    per_page: int = 50
+    per_page: int = PER_PAGE[0]
 
 
 @dataclass(frozen=True)

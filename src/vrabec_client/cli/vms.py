@@ -53,9 +53,16 @@ def list_(app: App, /, state: str | None, sort: str | None, view: str | None, **
         kept = app.client.find_view(view)
         query["search"] = f"{kept['search']} {query['search']}".strip()
         sort = sort or kept["sort"]
+        if not _is_given("per_page"):
+            query["per_page"] = kept["per_page"] or query["per_page"]
     found = app.client.list_vms(state=state or "", sort=sort or "", **query)
     app.show(found, lambda: table(_COLUMNS, found["items"]))
     pages(app, "machines", found)
+
+
+def _is_given(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not None and source != click.core.ParameterSource.DEFAULT
 
 
 @vm.command()

@@ -19,12 +19,16 @@ ColumnNames = Annotated[
 
 
 class ViewIn(Schema):
-    """A view to keep: `search` and `sort` as in the list; no `columns` are the usual ones."""
+    """A view to keep: `search` and `sort` as in the list; no `columns` are the usual ones.
+
+    `per_page` is 50, 100 or 200; null: what the reader has chosen for the list.
+    """
 
     name: Annotated[str, Field(max_length=300)]
     search: Annotated[str, Field(max_length=1000)] = ""
     sort: Annotated[str, Field(max_length=20)] = "state"
     columns: ColumnNames = []
+    per_page: Annotated[int | None, Field(ge=-(2**31), lt=2**31, examples=[100])] = None
 
 
 class ViewOut(Schema):
@@ -35,6 +39,7 @@ class ViewOut(Schema):
     search: str
     sort: str
     columns: list[str]
+    per_page: int | None
 
 
 @router.get("/views", response=answers({200: list[ViewOut]}), operation_id="list_views")
@@ -48,7 +53,7 @@ def index(request: HttpRequest) -> list[ViewOut]:
 @action("view.save")
 def save(request: HttpRequest, wish: ViewIn) -> Status[ViewOut]:
     """Keep a view; one of the same name is replaced."""
-    return Status(201, ViewOut.from_orm(views.save_view(actor(request), **wish.dict())))
+    return Status(201, ViewOut.from_orm(views.save_view(actor(request), views.ViewWish(**wish.dict()))))
 
 
 @router.delete("/views/{view_id}", response=answers({204: None}), operation_id="delete_view")

@@ -60,19 +60,23 @@ def address_of(view: SavedView) -> str:
     """Where the list stands as the view has it."""
     asked = {"q": view.search, "sort": view.sort if view.sort != "state" else ""}
     asked["cols"] = words_for(view.columns) if view.columns else ""
+    asked["per_page"] = str(view.per_page or "")
     return f"{reverse('vms')}?{urlencode({key: value for key, value in asked.items() if value})}"
 
 
 @page("vm.list", methods=("POST",))
 def choose(request: PageRequest) -> HttpResponse:
     """Remember the columns in this browser, and come back to the list as it was."""
-    back = QueryDict(request.POST.get("back", "")[:2000], mutable=True)
-    back.pop("cols", None)
     shown = [key for key in COLUMNS if key in request.POST.getlist("column")]
     if not may(request.actor, "host.view"):
         shown.insert(0, "host")  # not asked, so not refused: it shows once they may see hosts
+    return remembered(request, COOKIE, words_for(shown), instead_of="cols")
+
+
+def remembered(request: PageRequest, cookie: str, value: str, *, instead_of: str) -> HttpResponse:
+    """Keep a choice in this browser, and come back to the list as it was but for what its address chose."""
+    back = QueryDict(request.POST.get("back", "")[:2000], mutable=True)
+    back.pop(instead_of, None)
     answer = see_other(request, f"{reverse('vms')}{'?' if back else ''}{back.urlencode()}")
-    answer.set_cookie(
-        COOKIE, words_for(shown), max_age=_YEAR_SECONDS, secure=True, httponly=True, samesite="Lax"
-    )
+    answer.set_cookie(cookie, value, max_age=_YEAR_SECONDS, secure=True, httponly=True, samesite="Lax")
     return answer

@@ -13,10 +13,11 @@ from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_othe
 from vrabec.frontends.web.columns import address_of, columns_of, words_for
 from vrabec.frontends.web.forms import problems_of
 from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.per_page import per_page_in, per_page_of
 from vrabec.frontends.web.vms import query_of
 from vrabec.lib.errors import Invalid
 from vrabec.services.lists import COLUMNS, VmQuery
-from vrabec.services.views import delete_view, list_views, save_view
+from vrabec.services.views import ViewWish, delete_view, list_views, save_view
 
 _MAX_TYPED = 1000
 
@@ -35,14 +36,14 @@ def save(request: PageRequest) -> HttpResponse:
         columns = [column.key for column in columns_of(request, with_hosts=True) if column.on]
         query = query_of(request.GET)
         typed = {"name": "", "search": words_of(query), "sort": query.sort, "columns": words_for(columns)}
-        return _ask(request, typed)
-    names = {"name": "name", "search": "view-search", "sort": "sort", "columns": "columns"}
+        return _ask(request, typed | {"per_page": per_page_of(request)})
+    names = {"search": "view-search"} | {name: name for name in ("name", "sort", "columns", "per_page")}
     typed = {name: request.POST.get(field, "")[:_MAX_TYPED] for name, field in names.items()}
     columns = [key for key in COLUMNS if key in typed["columns"].split(".")]
+    rows = per_page_in(typed["per_page"])
     try:
-        view = save_view(
-            request.actor, name=typed["name"], search=typed["search"], sort=typed["sort"], columns=columns
-        )
+        wish = ViewWish(typed["name"], typed["search"], typed["sort"], columns, rows)
+        view = save_view(request.actor, wish)
     except Invalid as wrong:
         return _ask(request, typed, wrong)
     return see_other(request, address_of(view))

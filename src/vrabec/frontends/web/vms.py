@@ -15,6 +15,7 @@ from vrabec.frontends.web.drawer import MAX_ROWS
 from vrabec.frontends.web.history import history_of
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
+from vrabec.frontends.web.per_page import per_page_of
 from vrabec.frontends.web.rows import VmRow, vm_row
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
@@ -24,7 +25,7 @@ from vrabec.services import vms
 from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.jobs import open_jobs
-from vrabec.services.lists import SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms, without_each
+from vrabec.services.lists import PER_PAGE, SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms, without_each
 from vrabec.services.permissions import may
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects, owned_projects
@@ -36,7 +37,7 @@ from vrabec.services.views import list_views
 from vrabec.services.vm_bulk import MAX_MACHINES
 
 MAX_SEARCH = 200
-MAX_CELLS = 300
+MAX_CELLS = 500
 RECENT = 6
 _MENU_ROWS = 100
 _MENU_VIEWS = 20
@@ -75,12 +76,12 @@ class WayOut:
 @page("vm.list")
 def index(request: PageRequest) -> HttpResponse:
     """The list; for htmx only what is below its head."""
-    query = query_of(request.GET)
+    query = replace(query_of(request.GET), per_page=per_page_of(request))
     found, wrong = _found(request.actor, query)
-    pager = Pager(query.page, found.total)
+    pager = Pager(query.page, found.total, query.per_page)
     if pager.number > pager.pages:
         query = replace(query, page=pager.pages)
-        found, pager = list_vms(request.actor, query), Pager(pager.pages, found.total)
+        found, pager = list_vms(request.actor, query), replace(pager, number=pager.pages)
     hosts = may(request.actor, "host.view")
     chips = _chips(request.actor, query, with_hosts=hosts)
     context = {
@@ -95,6 +96,7 @@ def index(request: PageRequest) -> HttpResponse:
         "chips": chips,
         "ways_out": [] if found.total or wrong else _ways_out(request.actor, query, chips),
         "USUAL": USUAL_COLUMNS,
+        "PER_PAGE": PER_PAGE,
         "columns": columns_of(request, with_hosts=hosts),
         "views": [(view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]],
     }
