@@ -89,6 +89,8 @@ def build(*, extra: int = 60) -> dict[str, User]:
         _vm(words.split(), hosts, projects, template, found["jana"])
     _jobs(found["jana"])
     _history(Vm.objects.get(name="moodle"))
+    for load in VmLoad.objects.exclude(vm__name="moodle").select_related("vm"):
+        _hour(load)
     write_xml(Vm.objects.get(name="moodle").pk, _XML)
     save_view(
         _actor(found["jana"]),
@@ -195,6 +197,15 @@ def _history(vm: Vm) -> None:
         rates = (9e6 * busy, 6e6 * busy * chance.random(), 4e6 * busy, 12e6 * busy)
         load = (60 * busy, 5600 + 900 * busy, *rates)
         rings.write(directory() / f"{vm.pk}.ring", vm.uuid, (at - 60, at), load)
+
+
+def _hour(load: VmLoad) -> None:
+    """An hour of a machine whose load is about what it is now."""
+    chance, until, busy = Random(load.vm_id), now().timestamp(), load.cpu_percent  # noqa: S311
+    for minute in range(60, 0, -1):
+        at = until - 60 * (minute - 1)
+        cpu = min(100.0, max(0.0, busy + chance.gauss(0, 2)))
+        rings.write(directory() / f"{load.vm_id}.ring", load.vm.uuid, (at - 60, at), [cpu, 0, 0, 0, 0, 0])
 
 
 def _jobs(maker: User) -> None:

@@ -48,7 +48,7 @@ def _json(body: Any) -> bytes:
 
 def test_columns_are_chosen_and_remembered_by_the_browser(site: Site) -> None:
     client = browser(site.administrator)
-    assert heads(client) == ["Host", "Project", "Address", "CPU", "Memory", "Disk used"]
+    assert heads(client) == ["Host", "Project", "Address", "CPU, last hour", "Memory", "Disk used"]
     sent = {"column": ["template", "host", "mac"], "back": "q=web&sort=name&cols=cpu"}
     answer = client.post("/machines/columns", sent, secure=True)
     assert (answer.status_code, answer["Location"]) == (303, "/?q=web&sort=name")
@@ -59,7 +59,7 @@ def test_no_column_at_all_and_nonsense_still_show_the_list(site: Site) -> None:
     client = browser(site.administrator)
     client.post("/machines/columns", {"back": "//evil.example"}, secure=True)
     assert heads(client) == []
-    assert heads(client, "/?cols=nonsense.cpu") == ["CPU"]
+    assert heads(client, "/?cols=nonsense.cpu") == ["CPU, last hour"]
 
 
 def test_every_column_can_be_shown(site: Site) -> None:
@@ -68,7 +68,7 @@ def test_every_column_can_be_shown(site: Site) -> None:
 
 def test_the_column_of_hosts_is_for_those_who_see_hosts(site: Site) -> None:
     client = browser(site.owner)
-    assert heads(client, "/?cols=host.cpu") == ["CPU"]
+    assert heads(client, "/?cols=host.cpu") == ["CPU, last hour"]
     assert "kvm1" not in client.get("/?cols=host.cpu", secure=True).content.decode()
 
 

@@ -57,6 +57,21 @@ def test_every_range_is_read_in_few_points(tmp_path: Path, span: int, step: int,
     assert series.start % step == 0
 
 
+@pytest.mark.parametrize(
+    "until", [NOON - 1, 60 * 1560 * 20_000 + 599.0], ids=["within", "over the ring's end"]
+)
+def test_averages_are_those_of_the_same_points_read_whole(tmp_path: Path, until: float) -> None:
+    for ago in range(720, 0, -1):
+        if not 100 < ago < 150:
+            write(tmp_path / "1.ring", until - 10 * (ago - 1), ago, ago % 7)
+    found = rings.averages(tmp_path / "1.ring", OWNER, step=120, until=until, points=30)
+    whole = read(tmp_path / "1.ring", until, points=30)
+    assert whole.step == 120
+    assert any(math.isnan(value) for value in found[0])
+    for column in (0, 1):
+        assert found[column] == pytest.approx(whole.averages[column], rel=1e-5, nan_ok=True)
+
+
 @given(samples=samples)
 @settings(max_examples=60, deadline=None)
 def test_averages_are_true_to_time_and_gaps_stay_gaps_on_every_level(

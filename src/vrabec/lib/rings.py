@@ -141,6 +141,18 @@ def read(path: Path, owner: UUID, *, span: int, until: float, points: int) -> Se
     return Series(wanted.start * level.step, step, _columns(averages), _columns(maxima))
 
 
+def averages(path: Path, owner: UUID, *, step: int, until: float, points: int) -> tuple[Values, ...]:
+    """By column the last `points` averages, `step` seconds each, up to `until`; gaps as in `read`.
+
+    From the coarsest level whose step divides this one, and only the rows asked for: many files are read so.
+    Raises OSError.
+    """
+    place = max(place for place, level in enumerate(LEVELS) if step % level.step == 0)
+    every, end = step // LEVELS[place].step, int(until // step) + 1
+    rows = _rows(path, owner, place, range((end - points) * every, end * every))
+    return _columns(_joined(rows[n : n + every])[0] for n in range(0, len(rows), every))
+
+
 def _columns(points: Iterable[Values]) -> tuple[Values, ...]:
     return tuple(zip(*points, strict=True))
 
@@ -179,10 +191,10 @@ def _rows(path: Path, owner: UUID, place: int, wanted: range) -> list[Row | None
 
 
 def _ring(file: int, level: Level, wanted: range) -> list[Row | None]:
-    content = os.pread(file, level.slots * ROW_BYTES, level.first * ROW_BYTES)
-    begin = wanted.start % level.slots * ROW_BYTES
-    in_order = (content + content)[begin : begin + len(wanted) * ROW_BYTES]
-    rows = zip(wanted, _ROW.iter_unpack(in_order), strict=True)
+    to_the_end = min(len(wanted), level.slots - wanted.start % level.slots)
+    content = os.pread(file, to_the_end * ROW_BYTES, level.offset(wanted.start))
+    content += os.pread(file, (len(wanted) - to_the_end) * ROW_BYTES, level.first * ROW_BYTES)
+    rows = zip(wanted, _ROW.iter_unpack(content), strict=True)
     return [row if row[0] == number else None for number, row in rows]
 
 

@@ -21,7 +21,7 @@ _TITLES = {
     "host": gettext_noop("Host"),
     "project": gettext_noop("Project"),
     "address": gettext_noop("Address"),
-    "cpu": gettext_noop("CPU"),
+    "cpu": gettext_noop("CPU, last hour"),
     "memory": gettext_noop("Memory"),
     "disk": gettext_noop("Disk used"),
     "cpus": gettext_noop("CPUs"),

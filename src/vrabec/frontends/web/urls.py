@@ -10,6 +10,7 @@ from vrabec.frontends.web import (
     activity,
     columns,
     consoles,
+    export,
     find,
     hosts,
     jobs,
@@ -30,6 +31,7 @@ from vrabec.frontends.web import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", vms.index, name="vms"),
+    path("machines.csv", export.vms_csv, name="vms-csv"),
     path("machines/new", vm_new.new, name="vm-new"),
     path("machines/columns", columns.choose, name="columns"),
     path("machines/per-page", per_page.choose, name="per-page"),

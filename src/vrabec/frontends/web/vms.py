@@ -10,20 +10,23 @@ from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page
 from vrabec.frontends.web.activity import lines
-from vrabec.frontends.web.columns import address_of, columns_of
+from vrabec.frontends.web.columns import Choice, address_of, columns_of
 from vrabec.frontends.web.drawer import MAX_ROWS
 from vrabec.frontends.web.history import history_of
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
 from vrabec.frontends.web.per_page import per_page_of
 from vrabec.frontends.web.rows import VmRow, vm_row
+from vrabec.frontends.web.spark import spark_of
 from vrabec.lib.actor import Actor
+from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid
 from vrabec.models.hosts import HostState
 from vrabec.models.vms import Vm
 from vrabec.services import vms
 from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
+from vrabec.services.history import cpu_lines
 from vrabec.services.jobs import open_jobs
 from vrabec.services.lists import PER_PAGE, SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms, without_each
 from vrabec.services.permissions import may
@@ -83,9 +86,11 @@ def index(request: PageRequest) -> HttpResponse:
         query = replace(query, page=pager.pages)
         found, pager = list_vms(request.actor, query), replace(pager, number=pager.pages)
     hosts = may(request.actor, "host.view")
+    columns = columns_of(request, with_hosts=hosts)
     chips = _chips(request.actor, query, with_hosts=hosts)
+    rows = [vm_row(vm, found.jobs.get(vm.pk), with_host=hosts) for vm in found.rows]
     context = {
-        "rows": [vm_row(vm, found.jobs.get(vm.pk), with_host=hosts) for vm in found.rows],
+        "rows": rows,
         "pager": pager,
         "wanted": query,
         "wrong": wrong,
@@ -97,12 +102,24 @@ def index(request: PageRequest) -> HttpResponse:
         "ways_out": [] if found.total or wrong else _ways_out(request.actor, query, chips),
         "USUAL": USUAL_COLUMNS,
         "PER_PAGE": PER_PAGE,
-        "columns": columns_of(request, with_hosts=hosts),
+        "columns": columns,
+        **_sparks(request.actor, rows, columns),
         "views": [(view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]],
     }
     if is_fragment(request) and request.headers.get("HX-Target") == "list":
         return fragment(request, "vms/part.html", context)
     return render(request, "vms/list.html", context)
+
+
+def _sparks(actor: Actor, rows: list[VmRow], columns: list[Choice]) -> dict[str, Any]:
+    """The lines of CPU by machine where that column is on show, and until when (Unix) they are drawn."""
+    on_show = any(column.key == "cpu" and column.on for column in columns)
+    until = now().timestamp()
+    lines = cpu_lines(actor, [row.vm for row in rows if on_show and row.cpu is not None], until=until)
+    return {
+        "sparks": {vm_id: spark_of(line) for vm_id, line in lines.items()},
+        "until": int(until),
+    }
 
 
 def _found(actor: Actor, query: VmQuery) -> tuple[VmList, Invalid | None]:

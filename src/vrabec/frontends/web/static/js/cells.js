@@ -64,7 +64,6 @@ const PAINT = {
   ready(element, cell) {
     setText(element, cell.ready ? element.dataset.yes : element.dataset.no);
   },
-  cpu: (element, cell) => meter(element, cell.cpu, format.percent(cell.cpu)),
   memory: (element, cell) => meter(element, fullness(cell.memory_used, cell.memory),
     format.usedOf(cell.memory_used, cell.memory)),
   "cpu-number": (element, cell) => setText(element, format.percent(cell.cpu)),
