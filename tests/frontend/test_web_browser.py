@@ -274,6 +274,35 @@ def test_a_job_moves_in_the_drawer_and_its_failure_is_announced_once(visit: Visi
     expect(page.locator("#pill")).not_to_contain_text("failed")
 
 
+def test_the_drawer_shows_what_is_active_all_or_ones_own(visit: Visit, site: Site) -> None:
+    page = visit.open("/")
+    settled(page)
+    failed = job(site, JobState.FAILED, error_template="The host refused.")
+    done = job(site, JobState.DONE, created_by=site.administrator.user)
+    announce([("job", failed.pk)])
+    page.locator("#jobs > summary").click()
+    expect(page.locator(f"#job-{failed.pk}")).to_be_visible()
+    expect(page.locator(f"#job-{done.pk}")).to_have_count(0)
+    tabs = page.locator("#jobs-which")
+    expect(tabs.get_by_role("link", name="Active 1")).to_have_attribute("aria-current", "true")
+    tabs.get_by_role("link", name="Mine").click()
+    expect(page.locator(f"#job-{done.pk}")).to_be_visible()
+    expect(page.locator(f"#job-{failed.pk}")).to_have_count(0)
+    expect(tabs.get_by_role("link", name="Mine")).to_be_focused()
+    page.goto("/account")
+    expect(page.locator(f"#job-{done.pk}")).to_be_visible()
+    tabs.get_by_role("link", name="All").click()
+    expect(page.locator("#jobs-body .job")).to_have_count(2)
+    running = job(site, JobState.RUNNING)
+    announce([("job", running.pk)])
+    expect(page.locator(f"#job-{running.pk}")).to_contain_text("Step 2 of 3")
+    expect(page.locator("#pill")).to_contain_text("1 running")
+    Job.objects.filter(pk=running.pk).update(state=JobState.DONE)
+    announce([("job", running.pk)])
+    expect(page.locator(f"#job-{running.pk}")).to_contain_text("Done")
+    expect(page.locator("#pill")).not_to_contain_text("running")
+
+
 def test_hostile_text_from_a_host_stays_text(visit: Visit, site: Site) -> None:
     page = visit.open("/")
     settled(page)

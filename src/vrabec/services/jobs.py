@@ -15,6 +15,7 @@ from vrabec.services.permissions import may
 from vrabec.services.queue import announce_job, queue
 from vrabec.services.record import record
 
+SHOWN = ("active", "all", "mine")
 FAILED = (JobState.FAILED, JobState.STUCK)
 RETRYABLE = (JobState.FAILED, JobState.CANCELLED, JobState.STUCK)
 
@@ -27,6 +28,13 @@ def list_jobs(actor: Actor) -> JobQuerySet:
 def open_jobs(actor: Actor) -> JobQuerySet:
     """Jobs that run, and failed ones nobody has dismissed: what the drawer calls active."""
     return list_jobs(actor).filter(Q(state__in=ACTIVE) | Q(state__in=FAILED, dismissed_at=None))
+
+
+def jobs_of(actor: Actor, which: str) -> JobQuerySet:
+    """One of SHOWN: what is active, all, or what `actor` asked for."""
+    if which == "active":
+        return open_jobs(actor)
+    return list_jobs(actor).filter(created_by_id=actor.user_id) if which == "mine" else list_jobs(actor)
 
 
 def done_today(actor: Actor) -> int:

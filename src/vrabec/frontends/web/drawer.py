@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_noop
 
 from vrabec.lib.actor import Actor
@@ -15,6 +16,7 @@ from vrabec.services.projects import owned_projects
 from vrabec.services.states import TITLES
 
 MAX_ROWS = 30
+SHOW_COOKIE = "vrabec_jobs_show"
 _SHAPES = {
     JobState.QUEUED: "queued",
     JobState.RUNNING: "changing",
@@ -72,9 +74,11 @@ class JobRow:
 
 @dataclass(frozen=True)
 class Drawer:
-    """What the drawer and the pill show."""
+    """What the drawer and the pill show: `rows` are the active jobs, `listed` those of the tab `show`."""
 
     rows: list[JobRow]
+    listed: list[JobRow]
+    show: str
     done_today: int
     is_open: bool = False
 
@@ -99,10 +103,19 @@ class Drawer:
         return self.newest.percent if self.newest else None
 
 
-def drawer_of(actor: Actor, *, is_open: bool = False) -> Drawer:
-    """The drawer as `actor` sees it: three queries at most."""
-    found = list(jobs_service.open_jobs(actor)[:MAX_ROWS])
-    return Drawer(job_rows(actor, found), jobs_service.done_today(actor), is_open)
+def shown_in(request: HttpRequest) -> str:
+    """The drawer's tab, as this browser remembers it."""
+    asked = request.COOKIES.get(SHOW_COOKIE, "")
+    return asked if asked in jobs_service.SHOWN else "active"
+
+
+def drawer_of(actor: Actor, *, show: str, is_open: bool = False) -> Drawer:
+    """The drawer as `actor` sees it: three queries at most, two more where `show` is not "active"."""
+    rows = job_rows(actor, list(jobs_service.open_jobs(actor)[:MAX_ROWS]))
+    listed = rows
+    if show != "active":
+        listed = job_rows(actor, list(jobs_service.jobs_of(actor, show)[:MAX_ROWS]))
+    return Drawer(rows, listed, show, jobs_service.done_today(actor), is_open)
 
 
 def job_rows(actor: Actor, jobs: list[Job]) -> list[JobRow]:

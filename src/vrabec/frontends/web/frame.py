@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from vrabec.frontends.web.drawer import Drawer, drawer_of
+from vrabec.frontends.web.drawer import Drawer, drawer_of, shown_in
 from vrabec.models.vms import Vm
 from vrabec.services.places import Branch, Places, places
 
@@ -50,7 +50,11 @@ def frame_of(request: Any, vm: Vm | None = None) -> Frame:
         branch_kind=known.branch_kind,
         tree=known.branches,
         here=vm.pk if vm else None,
-        jobs=drawer_of(request.actor, is_open=request.COOKIES.get(OPEN_JOBS_COOKIE) == "open"),
+        jobs=drawer_of(
+            request.actor,
+            show=shown_in(request),
+            is_open=request.COOKIES.get(OPEN_JOBS_COOKIE) == "open",
+        ),
     )
 
 

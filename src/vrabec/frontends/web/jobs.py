@@ -9,23 +9,18 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
-from vrabec.frontends.web.drawer import drawer_of, job_rows
+from vrabec.frontends.web.drawer import drawer_of, job_rows, shown_in
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import paged
 from vrabec.services import jobs
-
-SHOWN = ("active", "all", "mine")
 
 
 @page("job.list")
 def index(request: PageRequest) -> HttpResponse:
     """Jobs: those that need somebody, all, or one's own."""
     wanted = request.GET.get("show", "active")
-    wanted = wanted if wanted in SHOWN else "active"
-    rows = jobs.open_jobs(request.actor) if wanted == "active" else jobs.list_jobs(request.actor)
-    if wanted == "mine":
-        rows = rows.filter(created_by_id=request.actor.user_id)
-    found, pager = paged(request, rows)
+    wanted = wanted if wanted in jobs.SHOWN else "active"
+    found, pager = paged(request, jobs.jobs_of(request.actor, wanted))
     context = {"rows": job_rows(request.actor, found), "pager": pager, "wanted": wanted}
     return render(request, "jobs/list.html", context)
 
@@ -33,7 +28,7 @@ def index(request: PageRequest) -> HttpResponse:
 @page("job.list")
 def drawer(request: PageRequest) -> HttpResponse:
     """The drawer, its line and the pill, for a browser that heard of a change."""
-    return fragment(request, "jobs/drawer.html", {"jobs": drawer_of(request.actor)})
+    return fragment(request, "jobs/drawer.html", {"jobs": drawer_of(request.actor, show=shown_in(request))})
 
 
 @page("job.cancel", methods=("POST",))

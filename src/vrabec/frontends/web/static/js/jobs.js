@@ -1,6 +1,6 @@
 // The jobs drawer, its line and the pill. Percentages change in place; anything else fetches the drawer anew.
 import * as format from "./format.js";
-import { say } from "./shell.js";
+import { remember, say } from "./shell.js";
 
 const QUIET_MS = 120;
 const FAILED = ["failed", "stuck"];
@@ -10,29 +10,46 @@ let timer = null;
 export function start() {
   document.addEventListener("vrabec:job", ({ detail }) => detail.forEach(apply));
   document.addEventListener("vrabec:open-jobs", ({ detail }) => compare(detail));
+  document.addEventListener("click", choose);
 }
 
 function apply(cell) {
   const before = states.get(cell.id);
   states.set(cell.id, cell.state);
   for (const element of document.querySelectorAll(`[data-job="${cell.id}"]`)) paint(element, cell);
-  if (isStale(cell)) reloadSoon();
+  if (isStale(cell, before)) reloadSoon();
   if (before && !FAILED.includes(before) && FAILED.includes(cell.state)) say(`${cell.title}: ${cell.error}`);
   if (!cell.active && document.querySelector(`[data-job="${cell.id}"][data-job-wait]`)) reloadPart(".pane");
 }
 
-// What the drawer shows and what is open now, compared once after the page was drawn.
+function body() {
+  return document.getElementById("jobs-body");
+}
+
+function choose(event) {
+  const tab = event.target.closest("[data-jobs-show]");
+  if (!tab || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  body().dataset.show = tab.dataset.jobsShow;
+  remember("vrabec_jobs_show", tab.dataset.jobsShow);
+  reload();
+}
+
+// What the drawer shows and what is open now, compared once after the page was drawn. All and Mine also hold what has ended.
 function compare(cells) {
-  const shown = [...document.querySelectorAll("#jobs-body [data-job]")].map((element) => element.dataset.job);
+  const rows = body().dataset.show === "active" ? "[data-job]" : "[data-job]:has([data-job-percent])";
+  const shown = [...body().querySelectorAll(rows)].map((element) => element.dataset.job);
   const open = cells.map((cell) => String(cell.id));
   cells.forEach(apply);
   if (shown.some((id) => !open.includes(id))) reloadSoon();
 }
 
-function isStale(cell) {
+function isStale(cell, before) {
   const row = document.getElementById(`job-${cell.id}`);
   const wanted = (cell.active || FAILED.includes(cell.state)) && !cell.dismissed;
-  if (!row || !wanted) return Boolean(row) || wanted;
+  if (body().dataset.show !== "active") {
+    if (!row || row.dataset.jobState !== cell.state) return before !== cell.state; // others' jobs count, too
+  } else if (!row || !wanted) return Boolean(row) || wanted;
   return row.dataset.jobState !== cell.state || Number(row.dataset.jobStep) !== cell.step;
 }
 
@@ -55,8 +72,10 @@ function reloadSoon() {
 
 async function reload() {
   const focused = document.activeElement?.closest("#jobs-body .job")?.id;
+  const tab = document.activeElement?.dataset.jobsShow;
   await htmx.ajax("GET", document.querySelector(".shell").dataset.drawer, { target: "#jobs-body", swap: "innerHTML" });
   timer = null;
+  if (tab) document.querySelector(`[data-jobs-show="${tab}"]`).focus();
   if (focused) (document.querySelector(`#${focused} button`) ?? document.getElementById("jobs-body")).focus();
   if (document.querySelector("[data-jobs-page]")) reloadPart(".pane");
 }

@@ -136,7 +136,7 @@ function onToggle(event) {
   }
 }
 
-function remember(name, value) {
+export function remember(name, value) {
   document.cookie = `${name}=${value}${YEAR_COOKIE}`;
 }
 
