@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.tutorial import Reader, go_on
 from tests.lab.debian import BareDebian, missing
+from tests.lab.try_debian import until
 
 INSTALL_SECONDS = 1500
 VRABEC = 'VRABEC_URL=https://127.0.0.1:8443 VRABEC_TOKEN="{token}" VRABEC_FINGERPRINT={fingerprint} vrabec '
@@ -139,6 +140,20 @@ def test_it_stops_without_its_machines_and_starts_without_its_source(installed: 
     assert "Vrabec does not run" in installed.machine.run("vrabecd", "doctor")
     assert installed.machines() == ["main.first"]
     assert "Vrabec is ready" in installed.machine.run("/opt/vrabec/quickstart", timeout_s=300)
+
+
+def test_what_ends_with_the_host_runs_again_with_it(installed: Installed) -> None:
+    if installed.reader is None:
+        pytest.skip("libvirt-guests needs systemd")
+    shell = installed.machine.shell
+    # in this order: systemctl asks for one after the other, and a stop that has begun waits for nobody
+    shell("systemctl stop vrabec libvirt-guests", timeout_s=300)
+    assert installed.machines() == []
+    shell("systemctl stop libvirtd")  # which then does not know any more why they ended
+    last = shell("systemctl show vrabec -P InactiveEnterTimestampMonotonic")
+    assert int(last) < int(shell("systemctl show libvirt-guests -P ActiveExitTimestampMonotonic"))
+    shell("systemctl start libvirt-guests vrabec")
+    until(lambda: installed.machines() == ["main.first"], "first runs again", 120)
 
 
 def test_machines_of_people_are_not_removed_unasked(installed: Installed) -> None:
