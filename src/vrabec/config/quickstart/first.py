@@ -24,9 +24,9 @@ INSIDE = (sys.executable, "-m", "vrabec.config.quickstart.inside")
 POOL = "vrabec"
 PROJECT = "main"
 MACHINE = "first"
-UP_SECONDS = 60
+UP_SECONDS = 240
 JOB_SECONDS = 900
-READY_SECONDS = 300
+READY_SECONDS = 600
 
 
 def connect(config: Config) -> Client:
