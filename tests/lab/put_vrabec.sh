@@ -1,6 +1,6 @@
 #!/bin/bash
-# Into the root file system of a guest: the project, and what the quickstart's first two steps install, at this
-# machine's speed. Runs in mount and process namespaces of its own, so that nothing of it stays mounted.
+# Into the root file system of a guest: the project, and what the quickstart's first two steps and a build of Debian
+# install, at this machine's speed. Runs in mount and process namespaces of its own, so that nothing of it stays mounted.
 # usage: put_vrabec.sh FOLDER    (root.ext4 and project.tar in it; kernel and initrd are put there)
 set -euo pipefail
 folder=$1
@@ -26,6 +26,7 @@ chroot "$root" env -C /srv/vrabec PIP_CERT=/run/authorities.pem bash -euo pipefa
   install -d -m 755 $prefix
   install -d -m 750 /var/log/vrabec
   install_packages
+  apt-get install -y --no-install-recommends mmdebstrap uidmap
   install_python
   apt-get clean'
 rm "$root/usr/sbin/policy-rc.d"

@@ -26,11 +26,21 @@ from vrabec.integrations.images.debian.disk import ROOT_MIB, ROOT_START_MIB
 from vrabec.lib.seed import Seed, build_seed
 
 ROOT_BYTES = 8 << 30
-BOOT_SECONDS, INSTALL_SECONDS = 600, 1800
+BOOT_SECONDS, INSTALL_SECONDS, WELL_SECONDS = 900, 1800, 900
 _QEMU = (
     "qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 2 -m 3072 -display none -monitor none"
     " -object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng"
 )
+_EMPTY_ROOT = """\
+sed -e 's|^ExecStart=.*|ExecStart=/opt/vrabec/venv/bin/python /srv/vrabec/tests/lab/empty_root.py|' \
+  -e 's/^Restart=.*/Type=oneshot/' -e '/^RestartSec=/d' -e '/^RuntimeDirectory/d' -e '/^WantedBy=/d' \
+  /etc/systemd/system/vrabec.service | sudo tee /run/systemd/system/empty-root.service >/dev/null
+sudo systemctl daemon-reload
+sudo systemctl start empty-root
+sudo journalctl -u empty-root -o cat
+"""
+"""Runs that program once, with Vrabec's unit but for what starts, restarts and stops it."""
+_GOING_DOWN = "sudo journalctl -b -1 -o short-monotonic -u vrabec -u libvirt-guests -n 12"
 _HEALTH = """\
 sudo /opt/vrabec/venv/bin/python - <<'END'
 import ssl
@@ -82,11 +92,25 @@ class Guest:
             "LogLevel=ERROR",
         ]
         words = [word for option in (*options, "ConnectTimeout=10") for word in ("-o", option)]
-        done = subprocess.run(
-            ["ssh", "-i", self._folder / "key", "-p", str(self._port), *words, "debian@127.0.0.1", command],
-            check=False, text=True, errors="replace", timeout=timeout_s,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        ssh = [
+            "ssh",
+            "-i",
+            str(self._folder / "key"),
+            "-p",
+            str(self._port),
+            *words,
+            "debian@127.0.0.1",
+            command,
+        ]
+        try:
+            done = subprocess.run(
+                ssh, check=False, text=True, errors="replace", timeout=timeout_s,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            if check:
+                raise LabError(f"{command}: no end within {timeout_s:g} s") from error
+            return ""  # whoever asks again and again asks once more
         if check and done.returncode:
             raise LabError(f"{command}: exit {done.returncode}:\n{done.stdout}")
         return done.stdout.strip()
@@ -163,6 +187,7 @@ def _prove(guest: Guest) -> None:
     with timed("quickstart inside"):
         print(guest.run("cd /srv/vrabec && sudo scripts/quickstart", timeout_s=INSTALL_SECONDS))
     _look(guest)
+    _build(guest)
     _restart(guest)
     _die(guest)
     _reboot(guest)
@@ -182,13 +207,22 @@ def _look(guest: Guest) -> None:
     assert "INFO" not in guest.run("sudo journalctl -u vrabec -o cat -p warning")
 
 
+def _build(guest: Guest) -> None:
+    """Under its settings, on a Debian's own kernel, a build of Debian gets its ids and its mounts."""
+    with timed("an empty root, as a build begins with"):
+        said = guest.run(_EMPTY_ROOT, timeout_s=INSTALL_SECONDS)
+    seen = re.search(r"^owner 1:42 0 .* proc$", said, re.MULTILINE)
+    assert seen, said
+    print(f"  {seen[0]}")
+
+
 def _restart(guest: Guest) -> None:
     """Another process, well again; the machine goes on as if nothing had been."""
     before, runs = guest.shows("MainPID"), _domain(guest)
     with timed("systemctl restart"):
         guest.run("sudo systemctl restart vrabec")
     with timed("until it is well"):
-        until(guest.is_well, "it is well", 300)
+        until(guest.is_well, "it is well", WELL_SECONDS)
     assert guest.shows("MainPID") != before
     assert guest.shows("ActiveState", "NRestarts") == ("active", "0")
     assert _domain(guest) == runs
@@ -199,7 +233,7 @@ def _die(guest: Guest) -> None:
     [before] = guest.shows("MainPID")
     guest.run(f"sudo kill -KILL {before}")
     with timed("killed, until it is well"):
-        until(lambda: guest.shows("NRestarts") == ("1",) and guest.is_well(), "it is well", 300)
+        until(lambda: guest.shows("NRestarts") == ("1",) and guest.is_well(), "it is well", WELL_SECONDS)
     pids = guest.run("cat /sys/fs/cgroup/system.slice/vrabec.service/cgroup.procs").split()
     print(f"  its processes: {len(pids)}")
     assert before not in pids
@@ -211,10 +245,11 @@ def _reboot(guest: Guest) -> None:
     guest.run("sudo systemctl reboot", check=False)
     with timed("reboot until ssh"):
         until(lambda: guest.boot() not in ("", boot), "ssh answers", BOOT_SECONDS)
+    print("  how it went down:\n    " + guest.run(_GOING_DOWN).replace("\n", "\n    "))
     with timed("until it is well"):
-        until(guest.is_well, "it is well", 300)
+        until(guest.is_well, "it is well", WELL_SECONDS)
     with timed("until machine first runs again"):
-        until(lambda: _domain(guest) != "", "machine first runs", 300)
+        until(lambda: _domain(guest) != "", "machine first runs", WELL_SECONDS)
     assert guest.shows("ActiveState", "NRestarts") == ("active", "0")
     assert guest.run("systemctl --failed --quiet --no-legend") == ""
 
@@ -231,7 +266,7 @@ def _stop(guest: Guest) -> None:
     print(f"  its last words: {guest.run('sudo journalctl -u vrabec -o cat -n 3')}")
     with timed("systemctl start, until it is well"):
         guest.run("sudo systemctl start vrabec")
-        until(guest.is_well, "it is well", 300)
+        until(guest.is_well, "it is well", WELL_SECONDS)
 
 
 def _analyze(guest: Guest) -> None:
