@@ -1,6 +1,10 @@
 """`vrabec vm console`: the serial line in a terminal, over the controller's own TLS port."""
 
+import socket
+import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,7 @@ from tests.frontend.command import Terminal, Vrabec, command, home, signed_in, t
 from tests.frontend.controller import Controller, controller
 from tests.frontend.desk import Desk
 from tests.frontend.desk import desk as listening
+from vrabec.config.tls import ensure_certificate
 from vrabec.lib.errors import Conflict, WrongState
 from vrabec.models.vms import Seen, Vm
 from vrabec_client import errors
@@ -86,3 +91,19 @@ def test_what_ends_a_line_is_said_as_an_error(site: Site, desk: Desk, client: Cl
     Vm.objects.filter(pk=site.vm.pk).update(seen=Seen.OFF)
     with pytest.raises(errors.WrongState, match="web is off"):
         Line(client, site.vm.pk)
+
+
+def test_a_controller_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that speaks TLS, and then says nothing."""
+    monkeypatch.setattr("vrabec_client.line.OPEN_SECONDS", 0.2)
+    ensure_certificate(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        accepted = pool.submit(lambda: context.wrap_socket(listening.accept()[0], server_side=True))
+        pem = (tmp_path / "certificate.pem").read_text()
+        with Client(f"https://127.0.0.1:{listening.getsockname()[1]}", "x", certificate_pem=pem) as silent:
+            monkeypatch.setattr(silent, "open_console", lambda *_, **__: {"path": "/", "protocols": []})
+            with pytest.raises(errors.Unavailable, match="does not open the console"):
+                Line(silent, 1)
+        accepted.result().close()

@@ -22,12 +22,12 @@ def options(person: Person, text: str) -> list[tuple[str, str, str]]:
 
 
 def test_a_name_jumps_to_its_machine_first_and_offers_what_it_takes(site: Site) -> None:
-    site.make_vm("a-web-2")
+    two = site.make_vm("a-web-2")
     one = f"/machines/{site.vm.pk}"
     assert options(site.owner, "web")[:3] == [
         ("go", one, "web"),
         ("do", f"{one}/start", "Start web"),
-        ("go", f"/machines/{site.vm.pk + 1}", "a-web-2"),
+        ("go", f"/machines/{two.pk}", "a-web-2"),
     ]
     assert options(site.owner, "web")[-1][1:] == ("/?q=web", "All machines that match “web”")
 
