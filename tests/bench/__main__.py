@@ -3,15 +3,19 @@
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from tests.bench import consoles, create, idle, listing
+from tests.bench import cases, consoles, create, idle, listing, placement
 from tests.bench.figures import Calibration
 from tests.e2e.controller import Controller
 from tests.lab.host import missing
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +64,35 @@ def cli_command(runs: int, machines: int) -> None:
 def consoles_command(runs: int, count: int, mib: int) -> None:
     """Many screens at once, through TLS and WebSockets, and through a bare copy between two sockets."""
     _run(lambda controller: consoles.measure(controller, consoles.Size(runs, count, mib)))
+
+
+@bench.command("placement")
+@click.option("--case", required=True, type=_FILE, help="A cluster in Ganeti's text format (.gz too).")
+@click.option("--load", type=_FILE, help="Its machines' loads, as for hbal -U (.gz too).")
+@click.option(
+    "--moves", type=click.Path(path_type=Path), help="Write the moves here, `machine host` in order."
+)
+@click.option(
+    "--peer-seconds", default=60.0, show_default=True, help="How long hbal may take; 0 leaves it out."
+)
+def placement_command(case: Path, load: Path | None, moves: Path | None, peer_seconds: float) -> None:
+    """The scheduler on a cluster, and Debian's hbal beside it. Needs no root and no host."""
+    with tempfile.TemporaryDirectory() as folder:
+        calibration = Calibration(Path(folder))
+        calibration.take()
+        line = placement.measure(placement.Files(case, load, moves), peer_seconds)
+        calibration.take()
+    print(json.dumps(line | {"calibration": calibration.result()}))
+
+
+@bench.command("placement-case")
+@click.argument("name", type=click.Path(path_type=Path))
+@click.option("--hosts", default=50, show_default=True)
+@click.option("--vms", default=1000, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same files.")
+def placement_case_command(name: Path, hosts: int, vms: int, seed: int) -> None:
+    """Make up a cluster: NAME.data and NAME.util."""
+    cases.write(cases.Case(hosts, vms, seed), name.parent, name.name)
 
 
 def _run(measure: Callable[[Controller], dict[str, Any]]) -> None:

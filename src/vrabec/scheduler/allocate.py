@@ -1,0 +1,64 @@
+"""Choose a host for a new machine among many: hard rules, then the score it leaves, then N+1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vrabec.scheduler import n_plus_1
+from vrabec.scheduler.fleet import Bools, Floats, Want
+from vrabec.scheduler.rules import Words, fitting, why_not
+from vrabec.scheduler.score import WEIGHTS, scale, spread
+from vrabec.scheduler.use import Use
+
+FITS: Words = ("Fits.", {})
+NOT_COVERED: Words = ("If a host died, not every machine would find a place any more.", {})
+
+
+@dataclass(frozen=True)
+class Room:
+    """A cluster prepared for placing: its sums, and the hosts that are without cover as it is."""
+
+    use: Use
+    uncovered: Bools
+
+
+def prepare(use: Use) -> Room:
+    """What `allocate` needs to know before it is asked."""
+    return Room(use, n_plus_1.uncovered(use))
+
+
+def allocate(room: Room, want: Want) -> int | None:
+    """The host that a new machine should go to, None when none can take it and keep every host covered."""
+    fits = np.flatnonzero(fitting(room.use, want))
+    order = fits[np.argsort(scores(room.use, want)[fits], kind="stable")]
+    return n_plus_1.choose(room.use, want.memory_mib, order.tolist(), room.uncovered)
+
+
+def scores(use: Use, want: Want) -> Floats:
+    """How uneven the cluster is with the machine on each host: the deviations of the score, nothing else."""
+    hosts = use.fleet.hosts
+    values, scales, in_use = spread(use), scale(hosts), ~hosts.offline
+    number = max(1, int(np.count_nonzero(in_use)))
+    comes = _amounts(want)[:, None] * scales
+    total = values[:, in_use].sum(axis=1)[:, None] + comes
+    squares = (values[:, in_use] ** 2).sum(axis=1)[:, None] + comes * (comes + 2 * values)
+    after: Floats = WEIGHTS @ np.sqrt(np.maximum(squares / number - (total / number) ** 2, 0))
+    return after
+
+
+def verdicts(room: Room, want: Want) -> tuple[Words, ...]:
+    """Why each host can or cannot take the machine. Not for the hot path."""
+    return tuple(_verdict(room, want, host) for host in range(len(room.use.fleet.hosts)))
+
+
+def _verdict(room: Room, want: Want, host: int) -> Words:
+    if words := why_not(room.use, want, host):
+        return words
+    kept = n_plus_1.choose(room.use, want.memory_mib, [host], room.uncovered)
+    return NOT_COVERED if kept is None else FITS
+
+
+def _amounts(want: Want) -> Floats:
+    return np.array([want.memory_mib, want.memory_mib, want.disk_mib, want.cpus, *want.load])
