@@ -9,7 +9,7 @@ import numpy as np
 from vrabec.scheduler import n_plus_1
 from vrabec.scheduler.fleet import Bools, Floats, Want
 from vrabec.scheduler.rules import Words, fitting, why_not
-from vrabec.scheduler.score import WEIGHTS, scale, spread
+from vrabec.scheduler.score import WEIGHTS, spread
 from vrabec.scheduler.use import Use
 
 FITS: Words = ("Fits.", {})
@@ -39,11 +39,11 @@ def allocate(room: Room, want: Want) -> int | None:
 def scores(use: Use, want: Want) -> Floats:
     """How uneven the cluster is with the machine on each host: the deviations of the score, nothing else."""
     hosts = use.fleet.hosts
-    values, scales, in_use = spread(use), scale(hosts), ~hosts.offline
-    number = max(1, int(np.count_nonzero(in_use)))
-    comes = _amounts(want)[:, None] * scales
-    total = values[:, in_use].sum(axis=1)[:, None] + comes
-    squares = (values[:, in_use] ** 2).sum(axis=1)[:, None] + comes * (comes + 2 * values)
+    values, in_use = spread(use), (~hosts.offline).astype(np.float64)
+    number = max(1.0, float(in_use.sum()))
+    comes = _amounts(want)[:, None] * hosts.scale
+    total = (values @ in_use)[:, None] + comes
+    squares = ((values * values) @ in_use)[:, None] + comes * (comes + 2 * values)
     after: Floats = WEIGHTS @ np.sqrt(np.maximum(squares / number - (total / number) ** 2, 0))
     return after
 

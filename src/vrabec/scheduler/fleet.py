@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,13 @@ class Hosts:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def scale(self) -> Floats:
+        """By what an amount of each of the score's metrics counts on each host."""
+        memory, disk = 1 / np.maximum(self.memory_mib, 1), 1 / np.maximum(self.disk_mib, 1)
+        cpus, one = 1 / np.maximum(self.cpus * self.cpu_speed, 1), np.ones(len(self))
+        return np.stack([memory, memory, disk, cpus, one, one, one, one])
 
 
 @dataclass(frozen=True)

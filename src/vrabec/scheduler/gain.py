@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrabec.scheduler.fleet import NO_FARM, Bools, Floats, Ints
-from vrabec.scheduler.score import OFFLINE, TOGETHER, WEIGHTS, amounts, scale, spread
+from vrabec.scheduler.score import OFFLINE, TOGETHER, WEIGHTS, amounts, spread
 from vrabec.scheduler.use import Use
 
 Nearly = NDArray[np.float32]
@@ -27,7 +27,7 @@ class Gains:
         hosts, vms = use.fleet.hosts, use.fleet.vms
         self._use = use
         self._amounts = amounts(vms)
-        self._scale = scale(hosts)
+        self._scale = hosts.scale
         self._in_use = ~hosts.offline
         self._hosts = max(1, int(np.count_nonzero(self._in_use)))
         self._has_farm = (vms.farms != NO_FARM).any(axis=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vrabec.scheduler.fleet import Fleet, Floats, Hosts, Vms
+from vrabec.scheduler.fleet import Fleet, Floats, Vms
 from vrabec.scheduler.use import Use
 
 WEIGHTS = np.array([0.5, 0.5, 1, 1, 1, 1, 1, 1])
@@ -52,14 +52,7 @@ def spread(use: Use) -> Floats:
         hosts.cpus_kept + use.cpus,
         *use.load.T,
     )
-    return np.stack(taken) * scale(hosts)
-
-
-def scale(hosts: Hosts) -> Floats:
-    """By what each metric's amounts count on each host."""
-    memory, disk = 1 / np.maximum(hosts.memory_mib, 1), 1 / np.maximum(hosts.disk_mib, 1)
-    cpus, one = 1 / np.maximum(hosts.cpus * hosts.cpu_speed, 1), np.ones(len(hosts))
-    return np.stack([memory, memory, disk, cpus, one, one, one, one])
+    return np.stack(taken) * hosts.scale
 
 
 def amounts(vms: Vms) -> Floats:

@@ -28,7 +28,8 @@ class Use:
         np.maximum.at(self.largest_mib, self.where, vms.memory_mib)
         self.farm_count = np.zeros((fleet.farms + 1, len(hosts)), np.int32)
         for column in vms.farms.T:
-            np.add.at(self.farm_count, (column, vms.host), column != NO_FARM)
+            member = column != NO_FARM
+            np.add.at(self.farm_count, (column[member], vms.host[member]), 1)
         self._most_mib = (hosts.memory_mib - hosts.memory_kept_mib) * fleet.limits.memory_ratio
         self._most_mib[hosts.offline] = -np.inf
         self._most_cpus = hosts.cpus * fleet.limits.cpu_ratio - hosts.cpus_kept
