@@ -24,7 +24,7 @@ from vrabec.scheduler.use import Use
 _TINY = 1e-9
 _KEPT = (0.5, 0.0, 0.25, 0.75)
 """Which share of the best moves is kept: all are tried in a small cluster, the first in a large one."""
-_SMALL = 500
+_SMALL, _LARGE = 500, 10_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def balance(fleet: Fleet, wish: Wish | None = None) -> Proposal:
     """Moves that lower the score."""
     wish = wish or Wish()
     steps = _first(fleet, wish)
+    if len(fleet.vms) > _LARGE:
+        return _proposal(fleet, steps)
     first = len(steps)
     while len(steps) < wish.most_moves:
         more = _more(fleet, steps, wish)
@@ -72,6 +74,8 @@ def _first(fleet: Fleet, wish: Wish) -> list[Step]:
     """The best single moves, with their later part reconsidered where that ends lower."""
     greedy = Search(fleet).descend(wish.most_moves, wish.least_gain)
     chosen, least = greedy, _scores(fleet, greedy)[-1]
+    if len(fleet.vms) > _LARGE:
+        return greedy
     for share in _KEPT if len(fleet.vms) <= _SMALL else _KEPT[:1]:
         kept = int(share * len(greedy))
         steps = greedy[:kept] + _reconsidered(fleet, greedy[:kept], greedy[kept:])
