@@ -85,15 +85,17 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Django's own, and a flush that gets past the record's triggers (SQLite's fire on it).
+    """Django's own, and a flush that gets past the record's triggers, which SQLite's fires.
 
+    PostgreSQL's TRUNCATE makes each table's files anew, a tenth of a second in all: rows are sooner deleted.
     After a flush Django makes rows for permissions of its own, which nothing here looks at: without.
     """
     from django.db import connection
     from django.db.models.signals import post_migrate
 
     post_migrate.receivers = []
-    if connection.vendor != "sqlite":
+    if connection.vendor == "postgresql":
+        connection.ops.sql_flush = _deletes  # type: ignore[method-assign]
         return
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -105,3 +107,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         return [*drops, *flush(*args, **kwargs), *(sql for _, sql in triggers)]
 
     connection.ops.sql_flush = past_triggers
+
+
+def _deletes(style: object, tables: list[str], **_: object) -> list[str]:
+    """A superuser's session as a replica fires no trigger, neither the record's nor those of foreign keys."""
+    deletes = [f'DELETE FROM "{name}"' for name in tables]  # noqa: S608 - names of our own tables
+    return ["SET LOCAL session_replication_role = replica", *deletes]
