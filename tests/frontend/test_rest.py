@@ -192,6 +192,20 @@ def test_lists_cost_the_same_queries_with_more_rows(site: Site) -> None:
     assert {path: queries(path) for path in paths} == few
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "qemu+ext://kvm2/system?command=/bin/sh",
+        "qemu+ssh://kvm2/system?Command=/bin/sh",
+        "qemu+ssh://kvm2/system?socket=/x;comm%61nd=/bin/sh",
+    ],
+)
+def test_a_uri_that_would_run_a_command_here_is_refused(site: Site, uri: str) -> None:
+    said = call(site, "POST", "/hosts", {"name": "kvm2", "uri": uri}, "administrator")
+    assert (said.status_code, said.json()["error"]["field"]) == (422, "uri")
+    assert "may not name a command" in said.json()["error"]["message"]
+
+
 def test_every_answer_carries_the_security_headers(site: Site) -> None:
     answer = call(site, "GET", "/vms")
     assert answer["Content-Security-Policy"].startswith("default-src 'self';")

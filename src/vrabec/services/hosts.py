@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from urllib.parse import unquote, urlsplit
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet, Sum
@@ -84,3 +85,11 @@ def _check_uri(uri: str) -> None:
     parts = urlsplit(uri) if len(uri) <= 300 and uri.isprintable() and " " not in uri else None
     if parts is None or not parts.scheme or not uri.isascii():
         raise Invalid("Write a libvirt URI of at most 300 signs, such as qemu:///system.", field="uri")
+    if parts.scheme.endswith("+ext") or "command" in _parameters(parts.query):
+        # libvirt would run it here, as the controller's user.
+        raise Invalid("The URI may not name a command: leave out +ext and command=.", field="uri")
+
+
+def _parameters(query: str) -> set[str]:
+    """Names as libvirt reads them: parted by & or ;, and in any case."""
+    return {unquote(part.partition("=")[0]).lower() for part in re.split("[&;]", query)}
