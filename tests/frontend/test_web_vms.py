@@ -165,6 +165,13 @@ def test_who_may_only_look_is_offered_nothing(site: Site) -> None:
     assert "<a" not in page
 
 
+def test_a_machine_that_went_meanwhile_has_no_buttons_and_is_no_error(site: Site) -> None:
+    late = site.make_vm("late", deleted_at=now())
+    for asked in (late.pk, 999_999):
+        answer = browser(site.owner).get(f"/machines/{asked}/actions", secure=True)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
 VERBS = [
     ("reboot", Seen.RUNNING),
     ("reset", Seen.RUNNING),

@@ -20,7 +20,7 @@ from vrabec.frontends.web.rows import VmRow, vm_row
 from vrabec.frontends.web.spark import spark_of
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
-from vrabec.lib.errors import Invalid
+from vrabec.lib.errors import Invalid, NotFound
 from vrabec.models.hosts import HostState
 from vrabec.models.vms import Vm
 from vrabec.services import vms
@@ -149,10 +149,16 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     return render(request, "vms/overview.html", context)
 
 
-@page("vm.view")
+@page("vm.list")
 def actions(request: PageRequest, vm_id: int) -> HttpResponse:
-    """The buttons alone, asked for when the machine's state has changed."""
-    vm = vms.get_vm(request.actor, vm_id=vm_id)
+    """The buttons alone, asked for when the machine's state has changed; none once it is gone.
+
+    The last change and the end may be so near that the question comes too late: that is no error to show.
+    """
+    try:
+        vm = vms.get_vm(request.actor, vm_id=vm_id)
+    except NotFound:
+        return HttpResponse()
     return fragment(request, "vms/actions.html", about(request.actor, vm))
 
 
