@@ -110,7 +110,7 @@ class LabHost:
         (self.directory / "run").mkdir()
         self._unshare = _unshare(self.lab_name, self.name, self.directory, *filter(None, [self._root]))
         if self._switch and self.address:
-            self._switch.plug(self.name, self._init(), self.address)
+            self._switch.plug(self.name, self.init_pid(), self.address)
         self.restart_libvirtd()
 
     def power_loss(self) -> None:
@@ -118,7 +118,7 @@ class LabHost:
         if self._unshare is None:
             return
         try:
-            os.kill(self._init(), signal.SIGKILL)
+            os.kill(self.init_pid(), signal.SIGKILL)
         except LabError:  # it has no init yet, or no longer
             self._unshare.kill()
         self._unshare.communicate()  # unshare waits for init, and init is reaped after all its processes
@@ -174,7 +174,7 @@ class LabHost:
 
     def run(self, *command: str) -> str:
         """Run a command on the host, as root, and return its output; raises LabError with what it said."""
-        enter = ["nsenter", f"--target={self._init()}", "--mount", "--uts", "--net", "--pid", "--"]
+        enter = ["nsenter", f"--target={self.init_pid()}", "--mount", "--uts", "--net", "--pid", "--"]
         done = subprocess.run(
             [*enter, *command],
             check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT,
@@ -210,7 +210,7 @@ class LabHost:
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, self.lab_name, self.storage], check=True)
         self.images.mkdir()
 
-    def _init(self) -> int:
+    def init_pid(self) -> int:
         """The host's PID 1, as a pid of this machine."""
         if self._unshare is not None:
             pid = self._unshare.pid
@@ -220,7 +220,7 @@ class LabHost:
 
     def _all_pids(self) -> list[int]:
         """All processes in the host's PID namespace."""
-        namespace = os.readlink(f"/proc/{self._init()}/ns/pid")
+        namespace = os.readlink(f"/proc/{self.init_pid()}/ns/pid")
         found = []
         for path in Path("/proc").glob("[0-9]*/ns/pid"):
             with suppress(FileNotFoundError, ProcessLookupError):

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-HYPERVISOR = ("connection", "lifecycle", "edits", "storage", "transfer", "agent", "probe")
+HYPERVISOR = ("connection", "lifecycle", "edits", "storage", "transfer", "agent", "probe", "hostkey")
 VICTIMS = ("engine", "supervisor", "tree")
 
 

@@ -36,7 +36,7 @@ CASES: dict[str, tuple[int, str, type[VrabecError], str]] = {
                "authentication unavailable: no polkit agent available to authenticate action",
                Unavailable, "group libvirt"),
     "ssh": (SYSTEM, "Cannot recv data: Host key verification failed.: Connection reset by peer",
-            Unavailable, "Host key verification failed"),
+            Unavailable, "not the confirmed one"),
     "busy": (libvirt.VIR_ERR_OPERATION_TIMEOUT,
              "Timed out during operation: cannot acquire state change lock", Unavailable, "busy"),
     "agent": (libvirt.VIR_ERR_AGENT_UNRESPONSIVE,

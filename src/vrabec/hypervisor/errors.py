@@ -65,6 +65,34 @@ RULES = (
         "The host has not enough free memory to run the machine.",
         codes=(libvirt.VIR_ERR_NO_MEMORY,),
     ),
+    # The way there by ssh: ssh's own words come before libvirt's, which only says that the line ended.
+    Rule(
+        Unavailable,
+        "The host's SSH key is not the confirmed one: it was installed anew, or somebody is in between. "
+        "Find out which, then confirm the new key (vrabec host confirm NAME).",
+        words=_words(r"host identification has changed|host key verification failed"),
+    ),
+    Rule(
+        Unavailable,
+        "The host does not let Vrabec in by SSH: add Vrabec's public key (vrabec host key) to "
+        "~/.ssh/authorized_keys of the URI's user there.",
+        words=_words(r"permission denied \("),
+    ),
+    Rule(
+        Unavailable,
+        "The host's name has no address: write a name that the DNS knows, or an address.",
+        words=_words(r"could not resolve"),
+    ),
+    Rule(
+        Unavailable,
+        "SSH does not reach the host: %(words)s",
+        words=_words(r"ssh: connect to host (?P<words>[^\n]*)"),
+    ),
+    Rule(
+        Unavailable,
+        "Neither virt-ssh-helper nor nc is on the host: install netcat-openbsd there.",
+        words=_words(r"(nc|netcat): (command )?not found"),
+    ),
     # The connection. Before the codes: a lost connection may hide behind any of them.
     Rule(
         Unavailable,
@@ -86,13 +114,6 @@ RULES = (
         Unavailable,
         "libvirt does not run on the host: nothing listens on its socket. Start libvirtd there.",
         words=_words(r"connect socket.*(refused|no such file)|unable to connect to server"),
-    ),
-    Rule(
-        Unavailable,
-        "SSH to the host failed: %(words)s",
-        words=_words(
-            r"(?P<words>[^\n:]*(host key verification|permission denied \(|could not resolve)[^\n]*)"
-        ),
     ),
     Rule(
         Unavailable,

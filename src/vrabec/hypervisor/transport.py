@@ -127,7 +127,7 @@ class ProcessRoute(Route):
     """A daemon behind an ssh that libvirt starts as a child of this process."""
 
     def __init__(self, host: str) -> None:
-        self._host = host.encode()
+        self._host = host.lower().encode()
         super().__init__()
 
     def _lines(self) -> dict[Hashable, int]:
@@ -139,7 +139,7 @@ class ProcessRoute(Route):
 
     def _fits(self, pid: int) -> bool:
         with suppress(OSError):
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().lower().split(b"\0")
             return self._host in arguments
         return False
 
