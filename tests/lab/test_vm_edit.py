@@ -3,21 +3,19 @@
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
-from django.db import connection, transaction
+from django.db import transaction
 
+from tests.lab.engine import engine
 from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
 from tests.service.made_up import end_of
 from tests.sweep.machines import POOL, Deletes, empty, make_template
 from vrabec.hypervisor import edits, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.spec import DomainState
-from vrabec.jobs.engine import Engine
-from vrabec.jobs.plans import PLANS
 from vrabec.lib.actor import SYSTEM
 from vrabec.models.jobs import JobState
 from vrabec.models.vms import Seen, Vm
@@ -26,10 +24,9 @@ from vrabec.services.jobs import retry_job
 from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import rename_vm, resize_vm
 from vrabec.services.wishes import VmSizes
-from vrabec.workflows import register_all
 from vrabec.workflows.vms import disk_name, read_seed, seed_name
 
-__all__ = ["lab_host"]
+__all__ = ["engine", "lab_host"]
 pytestmark = pytest.mark.lab
 NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGivenWithTheCopy000000000000000000000000000000 tom"
 
@@ -38,28 +35,6 @@ class Off(Deletes):
     """A machine that is off."""
 
     seen = "OFF"
-
-
-@pytest.fixture
-def engine(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The engine with its real plans."""
-    if "vm.create" not in PLANS:
-        register_all()
-    monkeypatch.setattr("vrabec.jobs.run.PAUSES_SECONDS", (0.01, 0.01, 0.01))
-    settings.VRABEC_LOOK_AGAIN_SECONDS = 0.05
-    found = Engine(2)
-    thread = Thread(target=_serve, args=[found])
-    thread.start()
-    yield
-    found.stop()
-    thread.join()
-
-
-def _serve(engine: Engine) -> None:
-    try:
-        engine.run()
-    finally:
-        connection.close()
 
 
 @pytest.fixture

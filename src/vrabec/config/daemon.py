@@ -18,6 +18,7 @@ from vrabec.config.files import Config, config_path, read_config
 from vrabec.config.port import check_port
 from vrabec.config.process import config_as_owner, in_child, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
+from vrabec.lib import ssh
 from vrabec.lib.errors import VrabecError
 from vrabec.lib.logs import handler
 
@@ -62,6 +63,7 @@ def migrate(*, no_backup: bool) -> None:
         os.makedirs(directory, exist_ok=True)
     ensure_certificate(config.certificate_path, config.certificate_key_path)
     _ensure_key(config)
+    ssh.ensure_key(Path(config.data_dir) / "ssh")
     set_up_django()
     from django.core.management import call_command
 

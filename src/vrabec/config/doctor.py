@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.apps import apps
@@ -25,11 +26,15 @@ from vrabec.config.database import require_not_later
 from vrabec.config.files import Config, config_path, database_settings, read_config
 from vrabec.config.port import who_listens
 from vrabec.config.tls import fingerprint
+from vrabec.lib import ssh
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, VrabecError
 from vrabec.lib.heartbeat import STALE_SECONDS, last_beat
 from vrabec.lib.tunnel import socket_in
 from vrabec.lib.units import show_mib
+
+if TYPE_CHECKING:
+    from vrabec.models.hosts import Host
 
 MIN_FREE_MIB = 1024
 SOON = timedelta(days=30)
@@ -168,7 +173,8 @@ def _life(config: Config, certificate: Path) -> Finding:
 def _secrets(config: Config) -> Iterator[Finding]:
     """What only we may read: keys, settings with a password in them, backups."""
     data = Path(config.data_dir)
-    files = [data / "secret.key", config.certificate_key_path, *(data / "backups").glob("*")]
+    keys = [data / "secret.key", data / "ssh" / ssh.PRIVATE_KEY, config.certificate_key_path]
+    files = [*keys, *(data / "backups").glob("*")]
     if urlsplit(config.database).password:
         files.append(config_path())
     open_ones = [path for path in files if path.exists() and path.stat().st_mode & _OTHERS]
@@ -319,32 +325,34 @@ def _hosts(config: Config) -> Iterator[Finding]:
     from vrabec.models.hosts import Host
 
     try:
-        hosts = [(host.name, host.uri, host.domain_type) for host in Host.objects.present().order_by("name")]
+        hosts = list(Host.objects.present().order_by("name"))
     except Error:
         return  # said by the check of the database
     if not hosts:
-        yield Finding(Grade.NOTE, "hosts", "There is none yet: vrabec host add NAME qemu:///system.")
+        yield Finding(Grade.NOTE, "hosts", "There is none yet: vrabec host add NAME --uri qemu:///system.")
     with ThreadPoolExecutor(8) as pool:
-        for findings in pool.map(lambda host: list(_host(*host)), hosts):
+        for findings in pool.map(lambda host: list(_host(host)), hosts):
             yield from findings
 
 
-def _host(name: str, uri: str, domain_type: str) -> Iterator[Finding]:
+def _host(host: Host) -> Iterator[Finding]:
     from vrabec.hypervisor.connection import open_host
+    from vrabec.services.ways import uri_of
 
+    name, uri = host.name, host.uri
     is_local = uri.startswith(LOCAL_URIS)
     if is_local and not _may_use_libvirt():
         me = _user_name(os.geteuid())
         text = f"User {me} is not in group libvirt: usermod --append --groups libvirt {me}, then restart."
         yield Finding(Grade.FAIL, "group", text)
     try:
-        with open_host(uri, timeout_s=HOST_SECONDS):
+        with open_host(uri_of(host), timeout_s=HOST_SECONDS):
             yield Finding(Grade.OK, "host", f"{name} answers")
     except VrabecError as error:
         where = "its libvirt" if is_local else f"libvirt on {urlsplit(uri).hostname or uri}"
         yield Finding(Grade.FAIL, "host", f"{name}: {error} Look whether {where} runs. ({error.raw})")
         return
-    yield from _speed(name, domain_type, is_local=is_local)
+    yield from _speed(name, host.domain_type, is_local=is_local)
 
 
 def _may_use_libvirt() -> bool:

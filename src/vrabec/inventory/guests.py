@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -38,9 +39,9 @@ class _Ask:
 class Guests(Thread):
     """The thread that talks to the agents of one host's guests."""
 
-    def __init__(self, host_id: int, uri: str) -> None:
+    def __init__(self, host_id: int, way: Callable[[], str]) -> None:
         super().__init__(name=f"guests {host_id}", daemon=True)
-        self._uri = uri
+        self._way = way
         self._incoming: SimpleQueue[tuple[str, int, bool | None] | None] = SimpleQueue()
         self._asks: list[_Ask] = []
         self._host: HostConnection | None = None
@@ -118,7 +119,7 @@ class Guests(Thread):
 
     def _connected(self) -> HostConnection:
         if self._host is None:
-            self._host = door.open_host(self._uri)
+            self._host = door.open_host(self._way())
         return self._host
 
     def _ask(self, ask: _Ask) -> bool:

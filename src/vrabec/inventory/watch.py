@@ -24,6 +24,7 @@ from vrabec.inventory.rows import Rows
 from vrabec.lib.errors import NotFound, Unavailable, VrabecError
 from vrabec.models.hosts import POOL, Host, HostState
 from vrabec.services.facts import write_host
+from vrabec.services.ways import uri_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,6 @@ class HostWatch(Thread):
     def __init__(self, host: Host) -> None:
         super().__init__(name=f"watch {host.name}", daemon=True)
         self.host_id = host.pk
-        self.uri = host.uri
         self.stopping = Flag()
         self._host: HostConnection | None = None
         self._lost_at = time.monotonic()
@@ -49,7 +49,7 @@ class HostWatch(Thread):
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._rows = Rows(host.pk)
         self._loads = Loads()
-        self.guests = Guests(host.pk, host.uri)
+        self.guests = Guests(host.pk, self._way)
 
     def run(self) -> None:
         """Watch until stopped; an unreachable host is tried again with growing pauses."""
@@ -57,7 +57,7 @@ class HostWatch(Thread):
         self.guests.start()
         while not self.stopping.is_set():
             try:
-                with door.open_host(self.uri) as self._host:
+                with door.open_host(self._way()) as self._host:
                     failures = 0
                     self._follow(self._host)
             except VrabecError as error:
@@ -84,10 +84,14 @@ class HostWatch(Thread):
         host = self._host
         since = host.calling_since if host else self._lost_at
         if since is not None and time.monotonic() - since > UNREACHABLE_SECONDS:
-            self._mark_unreachable("It does not answer.")
+            self._mark_silent()
         elif self._is_marked and host and host.is_alive():
             self._is_marked = False
             write_host(self.host_id, HostState.ONLINE, reason="")
+
+    def _way(self) -> str:
+        """Asked at each connect: somebody may have confirmed another key."""
+        return uri_of(Host.objects.get(pk=self.host_id))
 
     def _disconnected(self) -> None:
         if self._host is not None:
@@ -182,10 +186,11 @@ class HostWatch(Thread):
     def _lost(self, error: VrabecError) -> None:
         without_s = 0.0 if self._host else time.monotonic() - self._lost_at
         if without_s > UNREACHABLE_SECONDS or not isinstance(error, Unavailable):
-            self._mark_unreachable(error.message)
+            self._is_marked = True  # also where the silence was noticed before: this says why
+            write_host(self.host_id, HostState.UNREACHABLE, reason=error.message)
         logger.info("host %s: %s", self.host_id, error.message)
 
-    def _mark_unreachable(self, why: str) -> None:
+    def _mark_silent(self) -> None:
         self._is_marked = True
         if Host.objects.filter(pk=self.host_id).exclude(state=HostState.UNREACHABLE).exists():
-            write_host(self.host_id, HostState.UNREACHABLE, reason=why)
+            write_host(self.host_id, HostState.UNREACHABLE, reason="It does not answer.")

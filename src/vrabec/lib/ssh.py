@@ -15,9 +15,10 @@ import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from vrabec.lib.errors import Invalid, NotFound
+from vrabec.lib.uris import parameters
 
 PRIVATE_KEY = "id_ed25519"
 PUBLIC_KEY = "id_ed25519.pub"
@@ -52,7 +53,7 @@ def address_of(uri: str) -> Address:
         raise Invalid("Write no password into the URI: Vrabec signs in with its key.", field="uri")
     if parts.username is not None and not _USER.fullmatch(parts.username):
         raise Invalid("The user's name in the URI is none that ssh knows.", field="uri")
-    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+    for name, _ in parameters(uri):
         if name not in _ALLOWED:
             raise Invalid(
                 "Leave %(name)s out of the URI: Vrabec sets all but where libvirt is there (%(allowed)s).",
@@ -112,7 +113,7 @@ def pinned(uri: str, folder: Path, host_key: str) -> str:
     """`uri` as libvirt is given it: with the key in `folder`, and only to a host that has `host_key`."""
     parts = urlsplit(uri)
     ours = {"command": str(_command(folder, host_key)), "no_tty": "1"}
-    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *ours.items()])
+    query = urlencode([*parameters(uri), *ours.items()], quote_via=quote, safe="/")
     return parts._replace(query=query).geturl()
 
 

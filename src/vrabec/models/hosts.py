@@ -7,6 +7,8 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
+from vrabec.lib.ssh import fingerprint
+
 POOL = "vrabec"
 """The storage pool that holds our volumes on every host."""
 
@@ -32,6 +34,8 @@ class Host(models.Model):
 
     name = models.CharField(max_length=63)
     uri = models.CharField(max_length=300)
+    host_key = models.TextField(blank=True)
+    """The key of its ssh server that a person confirmed, "ssh-ed25519 AAAA…"; "" where there is none."""
     state = models.CharField(max_length=16, choices=HostState.choices, default=HostState.CONNECTING)
     state_since = models.DateTimeField(auto_now_add=True)
     reason = models.TextField(blank=True)
@@ -55,6 +59,11 @@ class Host(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["name"], condition=Q(removed_at=None), name="host_name_once"),
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the confirmed key, "" where there is none."""
+        return fingerprint(self.host_key) if self.host_key else ""
 
     @property
     def is_emulated(self) -> bool:

@@ -19,6 +19,7 @@ from vrabec.services.people import digest
 from vrabec.services.permissions import require
 from vrabec.services.record import record
 from vrabec.services.vms import get_vm
+from vrabec.services.ways import uri_of
 
 TICKET_LIFE = timedelta(seconds=30)
 _REFUSALS = {
@@ -75,7 +76,7 @@ def use_ticket(actor: Actor, *, secret: str, vm_id: int, kind: str) -> Wanted:
         record(actor, "vm.console", of=vm, console=kind, taken=ticket.take)
     host = vm.host
     assert host is not None  # noqa: S101 - _require_running has looked
-    return Wanted(uri=host.uri, uuid=str(vm.uuid), kind=kind, who=actor.name, take=ticket.take)
+    return Wanted(uri=uri_of(host), uuid=str(vm.uuid), kind=kind, who=actor.name, take=ticket.take)
 
 
 def may_watch(actor: Actor, *, vm_id: int) -> Vm:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import unquote, urlsplit
-
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet, Sum
 
+from vrabec.lib import ssh
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Invalid, NotFound
@@ -16,6 +14,7 @@ from vrabec.models.changes import changed
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services.host_looks import check_uri, confirmed_key
 from vrabec.services.permissions import require
 from vrabec.services.queue import queue_host_job
 from vrabec.services.record import record
@@ -47,23 +46,42 @@ def list_networks(actor: Actor) -> list[str]:
     return sorted({name for names in lists for name in names})
 
 
-def add_host(actor: Actor, *, name: str, uri: str) -> Job:
+def add_host(actor: Actor, *, name: str, uri: str, fingerprint: str = "") -> Job:
     """Add a host and queue looking at it: what it has, and whether KVM works there.
 
+    By ssh `fingerprint` is that of the key which a look at the host has shown, and a person has confirmed.
     Raises Invalid, Conflict, Forbidden.
     """
     require(actor, "host.add")
     check_label(name)
-    _check_uri(uri)
+    check_uri(uri)
+    key = confirmed_key(uri, fingerprint) if ssh.is_ssh(uri) else ""
     try:
         with transaction.atomic():
-            host = Host.objects.create(name=name, uri=uri)
+            host = Host.objects.create(name=name, uri=uri, host_key=key)
             job = queue_host_job(actor, "host.probe", host)
-            record(actor, "host.add", of=host, job=job, uri=uri)
+            record(actor, "host.add", of=host, job=job, uri=uri, fingerprint=host.fingerprint)
             changed("host", host.pk)
     except IntegrityError as error:
         raise Conflict("A host named %(name)s exists already.", name=name, field="name") from error
     return job
+
+
+def confirm_host(actor: Actor, *, host: Host, fingerprint: str) -> Host:
+    """Trust the key that a look at the host has shown, in place of the one before.
+
+    Raises Invalid where the host is not reached by ssh, Conflict, Forbidden.
+    """
+    require(actor, "host.confirm")
+    if not ssh.is_ssh(host.uri):
+        raise Invalid("%(name)s is not reached by ssh: it has no key to confirm.", name=host.name)
+    key = confirmed_key(host.uri, fingerprint)
+    with transaction.atomic():
+        Host.objects.filter(pk=host.pk).update(host_key=key)
+        record(actor, "host.confirm", of=host, fingerprint=ssh.fingerprint(key))
+        changed("host", host.pk)
+    host.host_key = key
+    return host
 
 
 def remove_host(actor: Actor, *, host: Host) -> None:
@@ -79,17 +97,3 @@ def remove_host(actor: Actor, *, host: Host) -> None:
         Host.objects.filter(pk=host.pk).update(removed_at=now())
         record(actor, "host.remove", of=host)
         changed("host", host.pk)
-
-
-def _check_uri(uri: str) -> None:
-    parts = urlsplit(uri) if len(uri) <= 300 and uri.isprintable() and " " not in uri else None
-    if parts is None or not parts.scheme or not uri.isascii():
-        raise Invalid("Write a libvirt URI of at most 300 signs, such as qemu:///system.", field="uri")
-    if parts.scheme.endswith("+ext") or "command" in _parameters(parts.query):
-        # libvirt would run it here, as the controller's user.
-        raise Invalid("The URI may not name a command: leave out +ext and command=.", field="uri")
-
-
-def _parameters(query: str) -> set[str]:
-    """Names as libvirt reads them: parted by & or ;, and in any case."""
-    return {unquote(part.partition("=")[0]).lower() for part in re.split("[&;]", query)}

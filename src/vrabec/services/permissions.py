@@ -70,6 +70,8 @@ ACTIONS: dict[str, Level] = {
     "host.list": Level.ADMINISTRATOR,
     "host.view": Level.ADMINISTRATOR,
     "host.add": Level.ADMINISTRATOR,
+    "host.look": Level.ADMINISTRATOR,
+    "host.confirm": Level.ADMINISTRATOR,
     "host.remove": Level.ADMINISTRATOR,
     "audit.list": Level.SIGNED_IN,
     "metrics.view": Level.ADMINISTRATOR,

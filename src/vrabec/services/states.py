@@ -55,6 +55,7 @@ TITLES = {
     "vm.resume": "Resume %(name)s",
     "vm.delete": "Delete %(name)s",
     "template.build": "Build template %(name)s",
+    "host.look": "Look at %(name)s before it is added",
     "host.probe": "Look at host %(name)s",
 }
 

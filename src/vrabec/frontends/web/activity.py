@@ -38,6 +38,8 @@ WORDS = {
     "job.cancel": ("x", gettext_noop("Cancel the job of %(name)s")),
     "job.retry": ("refresh", gettext_noop("Retry the job of %(name)s")),
     "host.add": ("server-2", gettext_noop("Add host %(name)s")),
+    "host.look": ("server-2", gettext_noop("Look at %(name)s")),
+    "host.confirm": ("key", gettext_noop("Confirm the SSH key of host %(name)s")),
     "host.remove": ("server-2", gettext_noop("Remove host %(name)s")),
     "template.build": ("hammer", gettext_noop("Build template %(name)s")),
     "project.create": ("folder", gettext_noop("Make project %(name)s")),
