@@ -324,9 +324,33 @@ class Client:
         """One host. Raises NotFound, Forbidden."""
         return cast("schemas.Host", self._get(f"/hosts/{host_id:d}"))
 
-    def add_host(self, name: str, uri: str) -> schemas.Job:
-        """Add a host by its libvirt URI; the job looks at it. Raises Invalid, Conflict, Forbidden."""
-        return cast("schemas.Job", self._post("/hosts", {"name": name, "uri": uri}))
+    def ssh_key(self) -> str:
+        """Vrabec's own SSH key, for ~/.ssh/authorized_keys on a host. Raises Forbidden."""
+        return cast("str", self._get("/hosts/key")["public_key"])
+
+    def look_at_host(self, uri: str) -> schemas.Job:
+        """Look at a host before adding it; `get_look` tells what was seen. Raises Invalid, Forbidden."""
+        return cast("schemas.Job", self._post("/hosts/looks", {"uri": uri}))
+
+    def get_look(self, job_id: int) -> schemas.Look:
+        """What the look of this job has seen so far. Raises NotFound, Forbidden."""
+        return cast("schemas.Look", self._get(f"/hosts/looks/{job_id:d}"))
+
+    def add_host(self, name: str, uri: str, *, fingerprint: str = "") -> schemas.Job:
+        """Add a host by its libvirt URI; the job looks at it. By ssh give the fingerprint of a look back.
+
+        Raises Invalid, Conflict, Forbidden.
+        """
+        body = {"name": name, "uri": uri, "fingerprint": fingerprint}
+        return cast("schemas.Job", self._post("/hosts", body))
+
+    def confirm_host(self, host_id: int, fingerprint: str) -> schemas.Host:
+        """Trust the key that a look has shown, in place of the one before.
+
+        Raises NotFound, Invalid, Conflict, Forbidden.
+        """
+        body = {"fingerprint": fingerprint}
+        return cast("schemas.Host", self._post(f"/hosts/{host_id:d}/confirm", body))
 
     def remove_host(self, host_id: int) -> None:
         """Forget a host; everything on it goes on running. Raises NotFound, Conflict, Forbidden."""

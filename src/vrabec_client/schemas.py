@@ -293,6 +293,7 @@ class Host(TypedDict):
     id: int
     name: str
     uri: str
+    fingerprint: str
     state: str
     state_since: str
     reason: str
@@ -308,6 +309,28 @@ class Host(TypedDict):
     networks: list[str]
     pool_free_mib: int
     pool_total_mib: int
+
+
+class Found(TypedDict):
+    """What a look at a host has found there."""
+
+    hostname: str
+    arch: str
+    cpus: int
+    memory_mib: int
+    libvirt_version: str
+    machines: int
+    networks: list[str]
+
+
+class Look(TypedDict):
+    """A look at a host before it is added; `fingerprint` is "" where it is not reached by ssh."""
+
+    job: Job
+    uri: str
+    warning: str
+    fingerprint: str
+    found: Found | None
 
 
 class Project(TypedDict):

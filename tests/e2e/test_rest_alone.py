@@ -163,11 +163,16 @@ def a_job_fails_is_repeated_and_dismissed(rest: Rest, controller: Controller, on
 
 def a_host_comes_and_goes(rest: Rest) -> None:
     with TestFleetHost() as fleet:
+        look = rest("POST", "/hosts/looks", {"uri": fleet.uri}, status=202)
+        rest.done(look["id"])
+        assert rest("GET", f"/hosts/looks/{look['id']}")["found"]["machines"] == 1
+        assert rest("GET", "/hosts/key")["public_key"].startswith("ssh-ed25519 ")
         job = rest("POST", "/hosts", {"name": "fleet", "uri": fleet.uri}, status=202)
         rest.done(job["id"])
         assert rest("GET", f"/hosts/{job['host']}")["name"] == "fleet"
         assert {host["name"] for host in rest("GET", "/hosts")} == {"fleet", "kvm1"}
         rest("POST", "/hosts", {"name": "fleet", "uri": fleet.uri}, status=409)
+        rest("POST", f"/hosts/{job['host']}/confirm", {"fingerprint": "SHA256:x"}, status=422)
         rest("DELETE", f"/hosts/{job['host']}", status=204)
         rest("GET", f"/hosts/{job['host']}", status=404)
 

@@ -35,6 +35,8 @@ BODIES = {
     "clone_vm": {"name": "copy", "project": "alpha"},
     "build_template": {"builder": "tiny"},
     "add_host": {"name": "kvm9", "uri": "test:///default"},
+    "look_at_host": {"uri": "test:///default"},
+    "confirm_host": {"fingerprint": "SHA256:x"},
     "create_project": {"name": "gamma"},
     "create_token": {"name": "another"},
     "save_view": {"name": "kept"},
@@ -202,7 +204,17 @@ def _json(body: object) -> bytes:
 def _filled(route: Route, who: str, site: Site) -> str:
     """The path with ids of what the route needs to be able to succeed."""
     path = route.path
-    for name in ("vm_id", "job_id", "host_id", "token_id", "branch_id", "view_id", "secret", "verb"):
+    for name in (
+        "vm_id",
+        "job_id",
+        "look_id",
+        "host_id",
+        "token_id",
+        "branch_id",
+        "view_id",
+        "secret",
+        "verb",
+    ):
         for form in (f"{{{name}}}", f"<int:{name}>", f"<str:{name}>"):
             if form in path:
                 path = path.replace(form, str(_id(name, who, site)))
@@ -213,6 +225,9 @@ def _id(name: str, who: str, site: Site) -> object:
     if name == "job_id":
         columns = {"kind": "vm.start", "vm": site.vm, "project": site.project, "created_by_name": "x"}
         return Job.objects.get_or_create(**columns)[0].pk
+    if name == "look_id":
+        args = {"uri": "test:///default"}
+        return Job.objects.get_or_create(kind="host.look", created_by_name="x", args=args)[0].pk
     if name == "token_id":
         person = site.owner if who == "nobody" else getattr(site, who)
         token = list_tokens(person.actor).first()

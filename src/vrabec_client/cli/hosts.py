@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -9,8 +12,9 @@ import click
 from vrabec_client import schemas
 from vrabec_client.cli.amounts import show_mib
 from vrabec_client.cli.app import App, Group, pass_app
-from vrabec_client.cli.output import Column, details, table, when
-from vrabec_client.cli.progress import followed, job_line, timeout_option, wait_option
+from vrabec_client.cli.output import Column, details, plain, table, when
+from vrabec_client.cli.progress import follow, followed, job_line, timeout_option, wait_option
+from vrabec_client.errors import Invalid, JobFailed, Unavailable
 
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda host: host["id"]),
@@ -56,6 +60,7 @@ def _details(host: schemas.Host) -> list[tuple[str, Any]]:
         ("Name", host["name"]),
         ("Id", host["id"]),
         ("URI", host["uri"]),
+        ("SSH key", host["fingerprint"]),
         ("State", f"{host['state']} since {when(host['state_since'])}"),
         ("Reason", host["reason"]),
         ("Host name", host["hostname"]),
@@ -70,16 +75,85 @@ def _details(host: schemas.Host) -> list[tuple[str, Any]]:
     ]
 
 
+fingerprint_option = click.option(
+    "--fingerprint",
+    metavar="SHA256:...",
+    default="",
+    help="Its SSH key, as you know it; otherwise you are asked.",
+)
+
+
 @host.command()
 @click.argument("name")
 @click.option("--uri", required=True, help="Its libvirt: qemu:///system, qemu+ssh://root@host/system.")
+@fingerprint_option
 @wait_option
 @timeout_option
 @pass_app
-def add(app: App, name: str, uri: str, wait: bool, timeout: float | None) -> None:
-    """Add a host; nothing is installed on it."""
-    done = followed(app, app.client.add_host(name, uri), wait, timeout)
+def add(  # noqa: PLR0913
+    app: App, name: str, *, uri: str, fingerprint: str, wait: bool, timeout: float | None
+) -> None:
+    """Add a host; nothing is installed on it. By ssh paste Vrabec's key there first: vrabec host key."""
+    confirmed = _confirmed(app, uri, fingerprint) if _is_remote(uri) else fingerprint
+    done = followed(app, app.client.add_host(name, uri, fingerprint=confirmed), wait, timeout)
     app.show(done, lambda: job_line(done))
+
+
+@host.command()
+@click.argument("name", metavar="NAME|ID")
+@fingerprint_option
+@pass_app
+def confirm(app: App, name: str, fingerprint: str) -> None:
+    """Trust a host's new SSH key, after it was installed anew."""
+    found = app.client.find_host(name)
+    done = app.client.confirm_host(found["id"], _confirmed(app, found["uri"], fingerprint))
+    app.show(done, lambda: plain(f"{done['name']} is known by {done['fingerprint']} from now on."))
+
+
+@host.command()
+@pass_app
+def key(app: App) -> None:
+    """Print Vrabec's own SSH key: a host's ~/.ssh/authorized_keys needs it."""
+    found = app.client.ssh_key()
+    app.show({"public_key": found}, lambda: plain(found))
+
+
+def _is_remote(uri: str) -> bool:
+    return bool(re.match(r"[a-z]+\+(ssh|tcp)://", uri))
+
+
+def _confirmed(app: App, uri: str, fingerprint: str) -> str:
+    """The fingerprint of the host's key, confirmed by whoever runs this; "" for one without ssh."""
+    job = app.client.look_at_host(uri)
+    with suppress(JobFailed):  # the key may be seen all the same
+        job = follow(app, job)
+    look = app.client.get_look(job["id"])
+    if look["warning"]:
+        app.say(look["warning"])
+    if look["job"]["error"]:
+        raise Unavailable(look["job"]["error"])
+    _show_found(app, look)
+    shown = look["fingerprint"]
+    if shown and fingerprint and shown != fingerprint:
+        raise Invalid(f"The host shows the key {shown}, not the one given.", field="fingerprint")
+    if shown and not fingerprint:
+        _ask(shown)
+    return shown
+
+
+def _show_found(app: App, look: schemas.Look) -> None:
+    found = look["found"]
+    if found:
+        what = f"{found['machines']} machines, libvirt {found['libvirt_version']}, {found['cpus']} CPUs"
+        app.say(f"{found['hostname']}: {what}, {show_mib(found['memory_mib'])}.")
+
+
+def _ask(shown: str) -> None:
+    if not sys.stdin.isatty():
+        raise Invalid(f"The host shows the key {shown}: compare it, and give it by --fingerprint.")
+    click.echo(plain(f"The host's SSH key has the fingerprint {shown}."), err=True)
+    click.echo("Compare it on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", err=True)
+    click.confirm("Is it the host's?", abort=True, err=True)
 
 
 @host.command()

@@ -10,16 +10,60 @@ from ninja import Field, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import JobOut, answers
-from vrabec.services import hosts
+from vrabec.services import host_looks, hosts
 
 router = Router(tags=["hosts"], auth=AUTH)
 
 
+Fingerprint = Annotated[str, Field(max_length=100, examples=["SHA256:pQm4R2mV3eJ0lE1y2WlIoZ8yqkLbVn3lY"])]
+
+
 class HostIn(Schema):
-    """A host to add, by its libvirt URI."""
+    """A host to add, by its libvirt URI; by ssh with the fingerprint that a look at it has shown."""
 
     name: Annotated[str, Field(max_length=300)]
     uri: Annotated[str, Field(max_length=1000, examples=["qemu:///system"])]
+    fingerprint: Fingerprint = ""
+
+
+class LookIn(Schema):
+    """Where to look."""
+
+    uri: Annotated[str, Field(max_length=1000, examples=["qemu+ssh://root@kvm1/system"])]
+
+
+class FoundOut(Schema):
+    """What is there."""
+
+    hostname: str
+    arch: str
+    cpus: int
+    memory_mib: int
+    libvirt_version: str
+    machines: int
+    networks: list[str]
+
+
+class LookOut(Schema):
+    """What a look has seen so far; why not more, its job says."""
+
+    job: JobOut
+    uri: str
+    warning: str
+    fingerprint: str
+    found: FoundOut | None
+
+
+class ConfirmIn(Schema):
+    """The key to trust from now on."""
+
+    fingerprint: Fingerprint
+
+
+class KeyOut(Schema):
+    """Vrabec's own key, for authorized_keys."""
+
+    public_key: str
 
 
 class HostOut(Schema):
@@ -28,6 +72,7 @@ class HostOut(Schema):
     id: int
     name: str
     uri: str
+    fingerprint: str
     state: str
     state_since: datetime
     reason: str
@@ -56,7 +101,41 @@ def index(request: HttpRequest) -> list[HostOut]:
 @action("host.add")
 def add(request: HttpRequest, host: HostIn) -> Status[JobOut]:
     """Add a host; the job looks at it."""
-    return Status(202, JobOut.of(hosts.add_host(actor(request), name=host.name, uri=host.uri)))
+    return Status(202, JobOut.of(hosts.add_host(actor(request), **host.dict())))
+
+
+@router.get("/hosts/key", response=answers({200: KeyOut}), operation_id="get_ssh_key")
+@action("host.look")
+def key(request: HttpRequest) -> KeyOut:
+    """Vrabec's own SSH key: paste it into ~/.ssh/authorized_keys on a host."""
+    return KeyOut(public_key=host_looks.public_key(actor(request)))
+
+
+@router.post("/hosts/looks", response=answers({202: JobOut}), operation_id="look_at_host")
+@action("host.look")
+def look(request: HttpRequest, wish: LookIn) -> Status[JobOut]:
+    """Look at a host before adding it; nothing is changed there."""
+    return Status(202, JobOut.of(host_looks.look_at_host(actor(request), uri=wish.uri)))
+
+
+@router.get("/hosts/looks/{look_id}", response=answers({200: LookOut}), operation_id="get_look")
+@action("host.look")
+def show_look(request: HttpRequest, look_id: int) -> LookOut:
+    """What a look has seen, by the id of its job: the fingerprint of the host's key, and what is there."""
+    seen = host_looks.get_look(actor(request), look_id=look_id)
+    found = FoundOut(**seen.found) if seen.found else None
+    return LookOut(
+        job=JobOut.of(seen.job), uri=seen.uri, warning=seen.warning, fingerprint=seen.fingerprint, found=found
+    )
+
+
+@router.post("/hosts/{host_id}/confirm", response=answers({200: HostOut}), operation_id="confirm_host")
+@action("host.confirm")
+def confirm(request: HttpRequest, host_id: int, wish: ConfirmIn) -> HostOut:
+    """Trust the key that a look has shown, in place of the one before: the host was installed anew."""
+    who = actor(request)
+    found = hosts.get_host(who, host_id=host_id)
+    return HostOut.from_orm(hosts.confirm_host(who, host=found, fingerprint=wish.fingerprint))
 
 
 @router.get("/hosts/{host_id}", response=answers({200: HostOut}), operation_id="get_host")
