@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -16,6 +18,7 @@ from vrabec.frontends.live.gate import Caller, admit
 from vrabec.frontends.rest.api import api
 from vrabec.frontends.rest.monitoring import urlpatterns as monitoring
 from vrabec.frontends.web.urls import urlpatterns
+from vrabec.lib import ssh
 from vrabec.lib.errors import Unauthenticated
 from vrabec.models.jobs import Job
 from vrabec.models.screens import VmScreen
@@ -88,6 +91,13 @@ def monitoring_routes() -> Iterator[Route]:
 
 REST = sorted([*rest_routes(), *monitoring_routes()], key=str)
 WEB = sorted(web_routes(), key=str)
+
+
+@pytest.fixture(autouse=True)
+def ssh_key(settings: Any, tmp_path: Path) -> None:
+    """As `vrabecd migrate` leaves it."""
+    settings.VRABEC_SSH_DIR = tmp_path
+    ssh.ensure_key(tmp_path)
 
 
 def test_every_route_names_an_action_of_the_table() -> None:
