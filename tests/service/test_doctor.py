@@ -169,7 +169,9 @@ def test_a_console_process_that_does_not_answer_is_found(site: Path) -> None:
             assert found("console") == Finding(Grade.OK, "console", "runs")
 
 
-@pytest.mark.parametrize("file", ["secret.key", "tls/key.pem", "backups/20260101T000000Z-x.tar.gz"])
+@pytest.mark.parametrize(
+    "file", ["secret.key", "ssh/id_ed25519", "tls/key.pem", "backups/20260101T000000Z-x.tar.gz"]
+)
 def test_a_secret_that_others_may_read_is_found(site: Path, file: str) -> None:
     path = site / "data" / file
     path.parent.mkdir(exist_ok=True)
