@@ -324,9 +324,9 @@ class Client:
         """One host. Raises NotFound, Forbidden."""
         return cast("schemas.Host", self._get(f"/hosts/{host_id:d}"))
 
-    def ssh_key(self) -> str:
-        """Vrabec's own SSH key, for ~/.ssh/authorized_keys on a host. Raises Forbidden."""
-        return cast("str", self._get("/hosts/key")["public_key"])
+    def get_ssh_key(self) -> schemas.SshKey:
+        """Vrabec's own SSH key, for ~/.ssh/authorized_keys on a host. Raises NotFound, Forbidden."""
+        return cast("schemas.SshKey", self._get("/hosts/key"))
 
     def look_at_host(self, uri: str) -> schemas.Job:
         """Look at a host before adding it; `get_look` tells what was seen. Raises Invalid, Forbidden."""

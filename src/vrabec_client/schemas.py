@@ -311,6 +311,12 @@ class Host(TypedDict):
     pool_total_mib: int
 
 
+class SshKey(TypedDict):
+    """Vrabec's own key, for authorized_keys."""
+
+    public_key: str
+
+
 class Found(TypedDict):
     """What a look at a host has found there."""
 

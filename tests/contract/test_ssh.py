@@ -105,7 +105,7 @@ def test_nothing_listening_is_said(server: LabSshd) -> None:
 
 
 def test_a_name_that_nobody_knows_is_said() -> None:
-    with pytest.raises(Unavailable, match=r"There is no host named|cannot be looked up"):
+    with pytest.raises(Unavailable, match="There is no host named"):
         hostkey.scan(ssh.Address("no-such-host.invalid", 22))
 
 

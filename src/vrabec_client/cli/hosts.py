@@ -114,8 +114,8 @@ def confirm(app: App, name: str, fingerprint: str) -> None:
 @pass_app
 def key(app: App) -> None:
     """Print Vrabec's own SSH key: a host's ~/.ssh/authorized_keys needs it."""
-    found = app.client.ssh_key()
-    app.show({"public_key": found}, lambda: plain(found))
+    found = app.client.get_ssh_key()
+    app.show(found, lambda: plain(found["public_key"]))
 
 
 def _is_remote(uri: str) -> bool:
