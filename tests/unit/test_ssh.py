@@ -20,6 +20,7 @@ REFUSED = {
     "qemu+ssh://kvm1/system?command=/bin/sh": "Leave command out",
     "qemu+ssh://kvm1/system?no_verify=1": "Leave no_verify out",
     "qemu+ssh://kvm1/system?keyfile=": "Leave keyfile out",
+    "qemu+ssh://kvm1/system?socket=/x;Key%66ile=/y": "Leave keyfile out",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is in the query of a libvirt URI, as libvirt reads it (virURIParse): parted by & or ;, names in any case."""
+"""The query of a libvirt URI as libvirt reads it (virURIParse): parted by & or ;, names in any case."""
 
 from __future__ import annotations
 
