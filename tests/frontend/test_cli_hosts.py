@@ -1,17 +1,18 @@
 """vrabec host add over ssh: what is asked, what is given, and what is trusted then."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.cast import Site
-from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
+from tests.frontend.command import Terminal, Vrabec, command, home, signed_in, terminal, vrabec
 from tests.frontend.controller import controller, engine
 from tests.frontend.test_hosts import KEY, SHOWN, URI, keys, looked
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobState
 
-__all__ = ["command", "controller", "engine", "home", "keys", "signed_in", "vrabec"]
+__all__ = ["command", "controller", "engine", "home", "keys", "signed_in", "terminal", "vrabec"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -51,6 +52,21 @@ def test_the_command_trusts_nothing_where_nobody_can_be_asked(
     assert done.status != 0
     assert "--fingerprint" in done.err
     assert not Host.objects.filter(name="kvm2").exists()
+
+
+@pytest.mark.parametrize(("answer", "ending"), [("y", (0, [KEY])), ("n", (130, []))])
+def test_on_a_terminal_the_key_is_shown_and_asked_about(
+    vrabec: Vrabec, terminal: Callable[..., Terminal], answer: str, ending: tuple[int, list[str]]
+) -> None:
+    screen = terminal("host", "add", "kvm2", "--uri", URI)
+    screen.until("queued")
+    Job.objects.update(state=JobState.DONE, args=looked().args)
+    screen.until("Is it the host's?")
+    assert SHOWN in screen.seen
+    assert "kvm2: 41 machines, libvirt 9.0.0, 8 CPUs, 32 GiB." in screen.seen
+    screen.type(answer)
+    status = screen.end()
+    assert (status, list(Host.objects.filter(name="kvm2").values_list("host_key", flat=True))) == ending
 
 
 def test_the_command_confirms_a_new_key(site: Site, done_at_once: None, vrabec: Vrabec) -> None:

@@ -9,7 +9,7 @@ from tests.cast import Site
 from tests.frontend.test_rest import call
 from vrabec.lib import ssh
 from vrabec.models.audit import Audit
-from vrabec.models.hosts import Host
+from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 
 URI = "qemu+ssh://root@kvm2/system"
@@ -142,6 +142,24 @@ def test_the_page_leads_from_the_uri_by_the_look_to_the_host(site: Site, keys: s
     added = client.post(answer["Location"], {"fingerprint": SHOWN}, secure=True)
     assert added["Location"] == "/hosts"
     assert Host.objects.get(name="kvm2").host_key == KEY
+
+
+def test_a_changed_key_is_looked_at_and_confirmed_from_the_list(site: Site, keys: str) -> None:
+    client = browser(site)
+    host = Host.objects.create(
+        name="kvm2", uri=URI, host_key="ssh-ed25519 AAAA", state=HostState.UNREACHABLE, reason="Another key."
+    )
+    assert f'action="/hosts/{host.pk}/confirm"' in client.get("/hosts", secure=True).content.decode()
+    answer = client.post(f"/hosts/{host.pk}/confirm", secure=True)
+    job = Job.objects.get()
+    assert answer["Location"] == f"/hosts/looks/{job.pk}?name=kvm2&host=kvm2"
+    Job.objects.filter(pk=job.pk).update(state=JobState.DONE, args=looked().args)
+    assert "trust it from now on" in client.get(answer["Location"], secure=True).content.decode()
+    assert client.post(answer["Location"], {"fingerprint": SHOWN}, secure=True)["Location"] == "/hosts"
+    host.refresh_from_db()
+    assert host.host_key == KEY
+    gone = client.post(answer["Location"].replace("host=kvm2", "host=x"), {"fingerprint": SHOWN}, secure=True)
+    assert gone.status_code == 404
 
 
 def test_a_look_that_failed_says_why_and_can_be_repeated(site: Site, keys: str) -> None:

@@ -57,6 +57,7 @@ class Visit:
     """A signed-in browser profile; `complaints` is what its consoles said."""
 
     def __init__(self, browser: Browser, url: str, user: User | None, **how: Any) -> None:
+        self.browser = browser
         self.url = url
         self.complaints: list[str] = []
         self.context: BrowserContext = browser.new_context(base_url=url, **{"viewport": DESK, **how})

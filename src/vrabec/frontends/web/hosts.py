@@ -1,4 +1,4 @@
-"""Hosts: what there is and how full it is, and adding one: where it is, a look at it, its key confirmed."""
+"""Hosts: what there is and how full it is; adding one: where it is, a look at it, its key confirmed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vrabec.frontends.web.pages import fragment, render
 from vrabec.lib.errors import Conflict, Invalid, NotFound, VrabecError
 from vrabec.lib.names import check_label
 from vrabec.services.host_looks import Look, get_look, look_at_host, public_key
-from vrabec.services.hosts import add_host, list_hosts
+from vrabec.services.hosts import add_host, confirm_host, get_host, list_hosts
 from vrabec.services.permissions import require
 
 MAX_TYPED = 1000
@@ -39,31 +39,53 @@ def add(request: PageRequest) -> HttpResponse:
         job = look_at_host(request.actor, uri=typed["uri"])
     except Invalid as error:
         return _where(request, typed, error)
-    return _go_on(request, get_look(request.actor, look_id=job.pk), typed["name"])
+    return _go_on(request, job.pk, {"name": typed["name"]})
+
+
+@page("host.confirm", methods=("POST",))
+def confirm(request: PageRequest, host_id: int) -> HttpResponse:
+    """Look at a host again whose SSH key is another now: the look asks whether to trust it."""
+    host = get_host(request.actor, host_id=host_id)
+    job = look_at_host(request.actor, uri=host.uri)
+    return _go_on(request, job.pk, {"name": host.name, "host": host.name})
 
 
 @page("host.add", methods=("GET", "POST"))
 def look(request: PageRequest, look_id: int) -> HttpResponse:
-    """What a look has seen; posted: that is the host, add it."""
+    """What a look has seen; posted: that is the host, add it or trust its new key."""
     seen = get_look(request.actor, look_id=look_id)
-    name = request.GET.get("name", "")[:MAX_TYPED]
+    about = {"name": ""} | {k: request.GET[k][:MAX_TYPED] for k in ("name", "host") if k in request.GET}
     if request.method == "GET":
-        return _seen(request, seen, name)
+        return _seen(request, seen, about)
     if "again" in request.POST:
-        job = look_at_host(request.actor, uri=seen.uri)
-        return _go_on(request, get_look(request.actor, look_id=job.pk), name)
+        return _go_on(request, look_at_host(request.actor, uri=seen.uri).pk, about)
     try:
-        add_host(request.actor, name=name, uri=seen.uri, fingerprint=request.POST.get("fingerprint", ""))
+        _take(request, seen, about)
     except (Invalid, Conflict) as error:
-        return _seen(request, seen, name, error)
+        return _seen(request, seen, about, error)
     return see_other(request, reverse("hosts"))
 
 
-def _go_on(request: PageRequest, seen: Look, name: str) -> HttpResponse:
+def _take(request: PageRequest, seen: Look, about: dict[str, str]) -> None:
+    shown = request.POST.get("fingerprint", "")
+    if "host" in about:
+        found = list_hosts(request.actor).filter(name=about["host"]).first()
+        if found is None:
+            raise NotFound("There is no host with this name.")
+        confirm_host(request.actor, host=found, fingerprint=shown)
+    else:
+        add_host(request.actor, name=about["name"], uri=seen.uri, fingerprint=shown)
+
+
+def _go_on(request: PageRequest, look_id: int, about: dict[str, str]) -> HttpResponse:
     """To the look: in the dialog at once, elsewhere by its own address."""
     if is_fragment(request):
-        return _seen(request, seen, name)
-    return see_other(request, reverse("host-look", args=[seen.job.pk]) + "?" + urlencode({"name": name}))
+        return _seen(request, get_look(request.actor, look_id=look_id), about)
+    return see_other(request, _address(look_id, about))
+
+
+def _address(look_id: int, about: dict[str, str]) -> str:
+    return f"{reverse('host-look', args=[look_id])}?{urlencode(about)}"
 
 
 def _where(request: PageRequest, typed: dict[str, str], error: VrabecError | None = None) -> HttpResponse:
@@ -74,8 +96,11 @@ def _where(request: PageRequest, typed: dict[str, str], error: VrabecError | Non
     return _form(request, "add", {"typed": typed, "public_key": key}, error)
 
 
-def _seen(request: PageRequest, seen: Look, name: str, error: VrabecError | None = None) -> HttpResponse:
-    return _form(request, "look", {"seen": seen, "typed": {"name": name}, "why": job_error(seen.job)}, error)
+def _seen(
+    request: PageRequest, seen: Look, about: dict[str, str], error: VrabecError | None = None
+) -> HttpResponse:
+    known = {"is_known": "host" in about, "here": _address(seen.job.pk, about)}
+    return _form(request, "look", {"seen": seen, "typed": about, "why": job_error(seen.job)} | known, error)
 
 
 def _form(

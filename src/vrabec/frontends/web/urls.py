@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("views/<int:view_id>/delete", views.delete, name="view-delete"),
     path("hosts", hosts.index, name="hosts"),
     path("hosts/new", hosts.add, name="host-add"),
+    path("hosts/<int:host_id>/confirm", hosts.confirm, name="host-confirm"),
     path("hosts/looks/<int:look_id>", hosts.look, name="host-look"),
     path("templates", templates.index, name="templates"),
     path("templates/build", templates.build, name="template-build"),
