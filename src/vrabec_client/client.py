@@ -128,6 +128,15 @@ class Client:
         """Write a machine's description and tags. Raises Invalid, Forbidden."""
         return cast("schemas.Vm", self._http.request("PATCH", f"/vms/{vm_id:d}", body=words))
 
+    def adopt_vm(self, vm_id: int, project: str) -> schemas.Vm:
+        """Give a machine that was found on its host to a project; "" takes it back.
+
+        Raises NotFound, WrongState where Vrabec made it, Forbidden.
+        """
+        return cast(
+            "schemas.Vm", self._http.request("PUT", f"/vms/{vm_id:d}/project", body={"project": project})
+        )
+
     def rename_vm(self, vm_id: int, name: str) -> schemas.VmJob:
         """Give a machine that is off another name. Raises Invalid, WrongState, Conflict, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/rename", {"name": name}))

@@ -171,6 +171,9 @@ def a_host_comes_and_goes(rest: Rest) -> None:
         rest.done(job["id"])
         assert rest("GET", f"/hosts/{job['host']}")["name"] == "fleet"
         assert {host["name"] for host in rest("GET", "/hosts")} == {"fleet", "kvm1"}
+        wait_until(lambda: rest("GET", "/vms?search=host:fleet")["items"], "its machine is found")
+        [found] = rest("GET", "/vms?search=host:fleet")["items"]
+        assert rest("PUT", f"/vms/{found['id']}/project", {"project": "main"})["project"] == "main"
         rest("POST", "/hosts", {"name": "fleet", "uri": fleet.uri}, status=409)
         rest("POST", f"/hosts/{job['host']}/confirm", {"fingerprint": "SHA256:x"}, status=422)
         rest("DELETE", f"/hosts/{job['host']}", status=204)

@@ -34,6 +34,7 @@ BODIES = {
     "create_vm": {"name": "fresh", "project": "alpha"},
     "describe_vm": {"description": "words"},
     "rename_vm": {"name": "other"},
+    "adopt_vm": {"project": "alpha"},
     "resize_vm": {"cpus": 2},
     "clone_vm": {"name": "copy", "project": "alpha"},
     "build_template": {"builder": "tiny"},

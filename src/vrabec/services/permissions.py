@@ -39,6 +39,7 @@ ACTIONS: dict[str, Level] = {
     "view.delete": Level.SIGNED_IN,
     "vm.view": Level.VIEWER,
     "vm.create": Level.OWNER,
+    "vm.adopt": Level.ADMINISTRATOR,
     "vm.describe": Level.OWNER,
     "vm.rename": Level.OWNER,
     "vm.resize": Level.OWNER,

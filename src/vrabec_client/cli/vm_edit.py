@@ -1,4 +1,4 @@
-"""vrabec vm set, rename, resize, clone: what a machine is, and what is said of it."""
+"""vrabec vm set, adopt, rename, resize, clone: what a machine is, and what is said of it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def _tag(app: App, names: tuple[str, ...], words: VmWords) -> int:
     if "description" in words:
         raise click.UsageError("A description is for one machine; several take --tag and --untag.")
     return several(app, "tag", find_all(app, names), Wait(False), **words)
+
+
+@vm.command()
+@vm_argument
+@click.option("--project", required=True, metavar="NAME", help='Whose people may run it; "" for none.')
+@pass_app
+def adopt(app: App, name: str, project: str) -> None:
+    """Give a machine that was found on its host to a project; nothing changes on the host."""
+    found = app.client.adopt_vm(app.client.find_vm(name)["id"], project)
+    app.show(found, lambda: plain(f"{found['name']} belongs to {found['project'] or 'no project'}."))
 
 
 @vm.command()

@@ -21,6 +21,7 @@ from vrabec.services.lists import SORTS, VmQuery, list_vms
 from vrabec.services.permissions import may
 from vrabec.services.screens import ask_screen, get_screen
 from vrabec.services.states import starts_with_host
+from vrabec.services.vm_adopt import adopt_vm
 from vrabec.services.vm_edit import VmWords, describe_vm
 from vrabec.services.wishes import VmWish
 
@@ -58,6 +59,12 @@ class VmWordsIn(Body):
     tags: Tags | None = None
     tag: Tags = []
     untag: Tags = []
+
+
+class VmProjectIn(Body):
+    """The project whose people may see and run a found machine; "" for none."""
+
+    project: Annotated[str, Field(max_length=300, examples=["alpha"])]
 
 
 class ShutdownIn(Body):
@@ -234,6 +241,15 @@ def describe(request: HttpRequest, vm_id: int, words: VmWordsIn) -> VmOut:
         untag=tuple(words.untag),
     )
     vm = describe_vm(who, vm=vms.get_vm(who, vm_id=vm_id), words=given)
+    return VmOut.of(who, vm, active_jobs([vm.pk]).get(vm.pk))
+
+
+@router.put("/vms/{vm_id}/project", response=answers({200: VmOut}), operation_id="adopt_vm")
+@action("vm.adopt")
+def adopt(request: HttpRequest, vm_id: int, wish: VmProjectIn) -> VmOut:
+    """Give a machine that was found on its host to a project; "" takes it back. The host hears nothing."""
+    who = actor(request)
+    vm = adopt_vm(who, vm_id=vm_id, project=wish.project)
     return VmOut.of(who, vm, active_jobs([vm.pk]).get(vm.pk))
 
 

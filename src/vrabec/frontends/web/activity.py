@@ -17,6 +17,7 @@ from vrabec.services.activity import list_activity
 
 WORDS = {
     "vm.create": ("plus", gettext_noop("Create %(name)s")),
+    "vm.adopt": ("folder", gettext_noop("Give %(name)s to a project")),
     "vm.describe": ("pencil", gettext_noop("Describe %(name)s")),
     "vm.rename": ("pencil", gettext_noop("Rename %(name)s to %(to)s")),
     "vm.resize": ("database", gettext_noop("Resize %(name)s")),

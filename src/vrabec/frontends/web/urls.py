@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/<int:vm_id>/console", consoles.screen, name="vm-console"),
     path("machines/<int:vm_id>/console/serial", consoles.serial, name="vm-serial"),
     path("machines/<int:vm_id>/actions", vms.actions, name="vm-actions"),
+    path("machines/<int:vm_id>/project", vm_edit.adopt, name="vm-adopt"),
     path("machines/<int:vm_id>/describe", vm_edit.describe, name="vm-describe"),
     path("machines/<int:vm_id>/rename", vm_edit.rename, name="vm-rename"),
     path("machines/<int:vm_id>/hardware", vm_edit.hardware, name="vm-hardware"),

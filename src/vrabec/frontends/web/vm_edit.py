@@ -6,16 +6,18 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
 from vrabec.frontends.web.forms import count_of, problems_of
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.vms import about
-from vrabec.lib.errors import Conflict, Invalid, NoCapacity, VrabecError
+from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, VrabecError
 from vrabec.lib.units import exact_mib, parse_mib
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
 from vrabec.services.projects import owned_projects
+from vrabec.services.vm_adopt import adopt_vm
 from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm, rename_vm, resize_vm
 from vrabec.services.vms import get_vm
@@ -40,6 +42,27 @@ def describe(request: PageRequest, vm_id: int) -> HttpResponse:
     except Invalid as error:
         return _form(request, vm, "describe", typed, error)
     return see_other(request, reverse("vm", args=[vm.pk]))
+
+
+@page("vm.adopt", methods=("GET", "POST"))
+def adopt(request: PageRequest, vm_id: int) -> HttpResponse:
+    """The project of a machine that was found on its host."""
+    require(request.actor, "vm.adopt")
+    vm = get_vm(request.actor, vm_id=vm_id)
+    if request.method == "GET":
+        return _adopt_form(request, vm, vm.project.name if vm.project else "")
+    project = request.POST.get("project", "")[:MAX_TYPED]
+    try:
+        adopt_vm(request.actor, vm_id=vm.pk, project=project)
+    except NotFound as error:
+        return _adopt_form(request, vm, project, error)
+    return see_other(request, reverse("vm", args=[vm.pk]))
+
+
+def _adopt_form(request: PageRequest, vm: Vm, project: str, error: VrabecError | None = None) -> HttpResponse:
+    names = [(found.name, found.shown_name) for found in owned_projects(request.actor)]
+    choice = [("", gettext("None: for administrators alone")), *names]
+    return _form(request, vm, "adopt", {"project": project, "projects": choice}, error)
 
 
 @page("vm.rename", methods=("GET", "POST"))

@@ -196,6 +196,7 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
         "row": row,
         "verbs": verbs,
         "edits": may(actor, "vm.describe", vm.project_id),
+        "adopts": may(actor, "vm.adopt"),
         "silent": silent,
         "with_hosts": hosts,
         "may_console": may(actor, "vm.console", vm.project_id),
