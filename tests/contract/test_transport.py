@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +15,7 @@ from tests.contract.waiting import until
 from tests.lab import TestFleetHost
 from vrabec.hypervisor import connection, lifecycle, transport
 from vrabec.lib.errors import Unavailable
+from vrabec.lib.uris import transport_of
 
 LIMIT_S = 1.0
 SLACK_S = 4
@@ -120,7 +120,7 @@ def test_open_and_close_of_a_hung_host_end(uri: str, fleet_host: TestFleetHost) 
     ],
 )
 def test_a_uris_transport_is_told(uri: str, kind: str) -> None:
-    assert transport.transport_of(urlsplit(uri)) == kind
+    assert transport_of(uri) == kind
 
 
 def test_a_name_without_an_address_is_said() -> None:

@@ -21,6 +21,7 @@ FOUND = {
 }  # fmt: skip
 BAD = {
     "": "uri", "kvm2": "uri", "qemu+ssh://[::1/system": "uri", "qemu+libssh2://kvm2/system": "uri",
+    "qemu://kvm2/system?no_verify=1": "uri", "qemu+tls://kvm2/system?socket=/x;pkiPath=/y": "uri",
     "qemu+ssh://kvm2/system?command=/bin/sh": "uri", "x" * 400: "uri", "qemu+ssh://kvm 2/system": "uri",
 }  # fmt: skip
 

@@ -32,7 +32,9 @@ class TestFleetHost:
 
     __test__ = False  # it is not a test, whatever its name tells pytest
 
-    def __init__(self) -> None:
+    def __init__(self, listen: str = "") -> None:
+        """`listen`: lines of libvirtd.conf with which it also listens to the network."""
+        self._listen = listen
         self.lab_name = labs.new_name()
         self.directory = labs.directory_of(self.lab_name)
         self.socket = self.directory / "libvirt-sock"
@@ -43,7 +45,7 @@ class TestFleetHost:
         labs.sweep()
         self.directory.mkdir(mode=0o700)
         try:
-            self._libvirtd = _start(self.directory)
+            self._libvirtd = _start(self.directory, self._listen)
             self._wait(self._libvirtd)
             # The test driver forgets every machine when its last connection goes.
             self._keeper = libvirt.open(self.uri)
@@ -90,14 +92,16 @@ class TestFleetHost:
             time.sleep(0.005)
 
 
-def _start(directory: Path) -> subprocess.Popen[bytes]:
+def _start(directory: Path, listen: str) -> subprocess.Popen[bytes]:
     """Start libvirtd with no driver to load: the test driver is part of the library itself."""
     conf, drivers = directory / "libvirtd.conf", directory / "drivers"
-    conf.write_text(CONF.format(uuid=uuid4(), directory=directory))
+    conf.write_text(CONF.format(uuid=uuid4(), directory=directory) + listen)
     drivers.mkdir()
     home = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(directory))
     environment = {"PATH": labs.PATH, "LIBVIRT_DRIVER_DIR": str(drivers), **home}
     command = ["libvirtd", "--config", str(conf), "--pid-file", str(directory / "libvirtd.pid")]
+    if listen:
+        command.append("--listen")
     if os.geteuid() == 0:  # root's libvirtd writes to the machine's own /run/libvirt
         for path in (directory, conf, drivers):
             os.chown(path, NOBODY, NOBODY)

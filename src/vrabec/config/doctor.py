@@ -173,7 +173,12 @@ def _life(config: Config, certificate: Path) -> Finding:
 def _secrets(config: Config) -> Iterator[Finding]:
     """What only we may read: keys, settings with a password in them, backups."""
     data = Path(config.data_dir)
-    keys = [data / "secret.key", data / "ssh" / ssh.PRIVATE_KEY, config.certificate_key_path]
+    keys = [
+        data / "secret.key",
+        data / "ssh" / ssh.PRIVATE_KEY,
+        data / "pki/clientkey.pem",
+        config.certificate_key_path,
+    ]
     files = [*keys, *(data / "backups").glob("*")]
     if urlsplit(config.database).password:
         files.append(config_path())

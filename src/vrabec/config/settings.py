@@ -96,6 +96,7 @@ VRABEC_RUN_DIR = CONFIG.run_dir
 VRABEC_TEMPLATES_DIR = DATA_DIR / "templates"
 VRABEC_HISTORY_DIR = DATA_DIR / "history"
 VRABEC_SSH_DIR = DATA_DIR / "ssh"
+VRABEC_PKI_DIR = DATA_DIR / "pki"
 VRABEC_IMAGES_DIR = CONFIG.images_dir
 VRABEC_LOOK_AGAIN_SECONDS = 25.0
 """After a lost connection an undo is done again this much later: libvirt's keep-alive limit is 20 s."""

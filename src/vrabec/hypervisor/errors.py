@@ -93,6 +93,24 @@ RULES = (
         "Neither virt-ssh-helper nor nc is on the host: install netcat-openbsd there.",
         words=_words(r"(nc|netcat): (command )?not found"),
     ),
+    # The way there by TLS: GnuTLS's words.
+    Rule(
+        Unavailable,
+        "Vrabec has no certificates to sign in with by TLS: put cacert.pem, clientcert.pem and clientkey.pem "
+        "into %(folder)s.",
+        words=_words(r"cannot read [^\n']* '(?P<folder>/[^'\n]*)/(cacert|clientcert|clientkey)\.pem'"),
+    ),
+    Rule(
+        Unavailable,
+        "The host's certificate is not good: another CA than Vrabec's cacert.pem signed it, it is for "
+        "another name than the URI's, or its time is over.",
+        words=_words(r"failed to verify peer's certificate"),
+    ),
+    Rule(
+        Unavailable,
+        "Vrabec's own certificate is not good: %(words)s",
+        words=_words(r"our own certificate [^\n]*?failed validation[^\n]*?: (?P<words>[^\n]*)"),
+    ),
     # The connection. Before the codes: a lost connection may hide behind any of them.
     Rule(
         Unavailable,

@@ -19,6 +19,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from vrabec.lib.errors import Unavailable
+from vrabec.lib.uris import transport_of
 
 PORTS = {"tcp": 16509, "tls": 16514, "libssh": 22, "libssh2": 22}
 _UCRED = struct.Struct("3i")
@@ -165,7 +166,7 @@ def opening(uri: str, timeout_s: float) -> Iterator[Route]:
 
 
 def _route(parts: SplitResult) -> Route:
-    kind = transport_of(parts)
+    kind = transport_of(parts.geturl())
     if kind in ("ssh", "ext"):
         return ProcessRoute(parts.hostname or "")
     if kind == "unix":
@@ -173,16 +174,6 @@ def _route(parts: SplitResult) -> Route:
     if kind in PORTS:
         return SocketRoute(_internet_peers(parts.hostname or "", parts.port or PORTS[kind]))
     return Route()
-
-
-def transport_of(parts: SplitResult) -> str:
-    """How libvirt will go there: the rules of https://libvirt.org/uri.html, "" for inside this process."""
-    driver, _, named = parts.scheme.partition("+")
-    if named:
-        return named
-    if parts.hostname:
-        return "tls"
-    return "" if driver == "test" else "unix"
 
 
 def _unix_peers(parts: SplitResult) -> frozenset[Hashable]:

@@ -15,10 +15,10 @@ import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vrabec.lib.errors import Invalid, NotFound
-from vrabec.lib.uris import parameters
+from vrabec.lib.uris import parameters, transport_of, with_parameters
 
 PRIVATE_KEY = "id_ed25519"
 PUBLIC_KEY = "id_ed25519.pub"
@@ -40,7 +40,7 @@ class Address:
 
 def is_ssh(uri: str) -> bool:
     """Whether libvirt goes there by OpenSSH's client."""
-    return urlsplit(uri).scheme.partition("+")[2] == "ssh"
+    return transport_of(uri) == "ssh"
 
 
 def address_of(uri: str) -> Address:
@@ -111,10 +111,7 @@ def public_key(folder: Path) -> str:
 
 def pinned(uri: str, folder: Path, host_key: str) -> str:
     """`uri` as libvirt is given it: with the key in `folder`, and only to a host that has `host_key`."""
-    parts = urlsplit(uri)
-    ours = {"command": str(_command(folder, host_key)), "no_tty": "1"}
-    query = urlencode([*parameters(uri), *ours.items()], quote_via=quote, safe="/")
-    return parts._replace(query=query).geturl()
+    return with_parameters(uri, command=str(_command(folder, host_key)), no_tty="1")
 
 
 def _command(folder: Path, host_key: str) -> Path:

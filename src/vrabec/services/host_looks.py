@@ -16,13 +16,14 @@ from django.db import transaction
 from vrabec.lib import ssh
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Invalid, NotFound
-from vrabec.lib.uris import parameters
+from vrabec.lib.uris import parameters, transport_of
 from vrabec.models.jobs import Job
 from vrabec.services.permissions import require
 from vrabec.services.queue import queue
 from vrabec.services.record import record
 
 KIND = "host.look"
+_NOT_BY_TLS = ("no_verify", "pkipath", "no_sanity")
 PLAIN = (
     "Nothing is encrypted on the way to this host, and whoever reaches its port rules it. "
     "Use qemu+ssh, but for a network of its own."
@@ -73,7 +74,7 @@ def public_key(actor: Actor) -> str:
 
 def warning_of(uri: str) -> str:
     """What somebody should know before using `uri`, "" for nothing."""
-    return PLAIN if urlsplit(uri).scheme.partition("+")[2] == "tcp" else ""
+    return PLAIN if transport_of(uri) == "tcp" else ""
 
 
 def confirmed_key(uri: str, fingerprint: str) -> str:
@@ -105,6 +106,18 @@ def check_uri(uri: str) -> None:
         raise Invalid("Write qemu+ssh: it is OpenSSH that Vrabec gives its key to.", field="uri")
     if ssh.is_ssh(uri):
         ssh.address_of(uri)
+    if transport_of(uri) == "tls":
+        _check_tls(uri)
+
+
+def _check_tls(uri: str) -> None:
+    for name, _ in parameters(uri):
+        if name in _NOT_BY_TLS:
+            raise Invalid(
+                "Leave %(name)s out of the URI: Vrabec has its own certificates, and trusts no host without.",
+                field="uri",
+                name=name,
+            )
 
 
 def _split(uri: str) -> SplitResult | None:

@@ -1,10 +1,11 @@
-"""The way to a host: its URI as somebody wrote it or, by ssh, with our key and to the confirmed key alone."""
+"""The way to a host: its URI as somebody wrote it and, where it needs them, our key or certificates."""
 
 from __future__ import annotations
 
 from django.conf import settings
 
 from vrabec.lib import ssh
+from vrabec.lib.uris import certified, transport_of
 from vrabec.models.hosts import Host
 
 
@@ -18,4 +19,6 @@ def uri_of(host: Host) -> str:
 
 def way(uri: str, host_key: str) -> str:
     """What libvirt is given to open `uri`, where `host_key` is known."""
-    return ssh.pinned(uri, settings.VRABEC_SSH_DIR, host_key) if host_key else uri
+    if host_key:
+        return ssh.pinned(uri, settings.VRABEC_SSH_DIR, host_key)
+    return certified(uri, settings.VRABEC_PKI_DIR) if transport_of(uri) == "tls" else uri
