@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
@@ -19,6 +19,7 @@ FLAGS = (
 )  # fmt: skip
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 800}
 PATIENCE_MS = 300_000
+expect.set_options(timeout=PATIENCE_MS)  # here alone: it holds for the process, whoever imports last
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import PATIENCE_MS, Person
+from tests.e2e.chromium import Person
 from tests.e2e.conftest import REFUSED
 from tests.e2e.controller import PASSWORD, Controller
 from tests.e2e.machines import Machines
@@ -14,7 +14,6 @@ from tests.e2e.waiting import wait_until
 
 HOSTILE = "'\"><img class=pwned src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}%s"
 TABS = 8
-expect.set_options(timeout=PATIENCE_MS)
 
 
 def test_the_whole_life_of_a_machine_needs_no_reload(

@@ -7,14 +7,13 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.chromium import PATIENCE_MS, Person
+from tests.e2e.chromium import Person
 from tests.e2e.machines import Machines
 from tests.e2e.onhost import OnHost
 from tests.e2e.waiting import wait_until
 
 OURS, FOUND = 2, 28
 ALL = OURS + FOUND
-expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture

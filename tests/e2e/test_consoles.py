@@ -7,14 +7,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import vga
-from tests.e2e.chromium import PATIENCE_MS, Person
+from tests.e2e.chromium import Person
 from tests.e2e.controller import Controller
 from tests.e2e.machines import Machines
 from tests.e2e.onhost import OnHost
 from tests.e2e.waiting import wait_until
 from vrabec_client.line import Line
 
-expect.set_options(timeout=PATIENCE_MS)
 KEY_MS = 40
 """Between keys: the keyboard of an emulated guest has room for few."""
 

@@ -6,13 +6,11 @@ from xml.etree import ElementTree
 import libvirt
 from playwright.sync_api import Page, expect
 
-from tests.e2e.chromium import PATIENCE_MS, Person
+from tests.e2e.chromium import Person
 from tests.e2e.machines import Machines
 from tests.e2e.onhost import OnHost
 from tests.e2e.test_browser import choose
 from tests.e2e.waiting import wait_until
-
-expect.set_options(timeout=PATIENCE_MS)
 
 
 def test_a_machine_is_described_hibernated_renamed_resized_and_copied_by_clicks(

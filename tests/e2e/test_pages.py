@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import DESK, PATIENCE_MS, PHONE, Person
+from tests.e2e.chromium import DESK, PHONE, Person
 from tests.e2e.controller import HOST, Controller
 from tests.e2e.machines import Machines
 from tests.e2e.onhost import OnHost
@@ -31,7 +31,6 @@ NEXT_PAGE_BYTES = 20_000
 CHARTS_ARE_DRAWN = (
     "() => [...document.querySelectorAll('[data-plot]')].filter((place) => place.plot).length === 4"
 )
-expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

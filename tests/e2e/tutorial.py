@@ -21,7 +21,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.chromium import CHROMIUM, PATIENCE_MS, Person, launched
+from tests.e2e.chromium import CHROMIUM, Person, launched
 from tests.lab.debian import BareDebian, missing
 
 TEXT = Path(__file__).parents[2] / "docs/tutorial/first-machine.md"
@@ -213,7 +213,6 @@ def check_text() -> None:
 
 def go_on(reader: Reader) -> None:
     """All that follows the quickstart."""
-    expect.set_options(timeout=PATIENCE_MS)
     check_text()
     with reader.browser() as page:
         for _, act in ACTS:

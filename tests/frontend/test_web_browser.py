@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django import DjangoDbBlocker
 
 from tests.cast import PASSWORD, Site
-from tests.e2e.chromium import DESK, PHONE, launched
+from tests.e2e.chromium import DESK, PATIENCE_MS, PHONE, launched
 from tests.frontend.controller import Controller, controller
 from vrabec.frontends.web import show
 from vrabec.models.changes import announce
@@ -26,9 +26,7 @@ __all__ = ["controller"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
 
 AXE = (Path(__file__).parents[1] / "data/axe/axe.min.js").read_text()
-PATIENCE_MS = 15_000
 QUIET_MS = 400
-expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module", autouse=True)
