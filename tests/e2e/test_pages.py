@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.e2e.chromium import DESK, PHONE, Person
 from tests.e2e.controller import HOST, Controller
@@ -122,28 +122,51 @@ def test_nothing_scrolls_sideways_on_a_phone(person: Person, scene: dict[str, st
     assert {name: wide for name, wide in found.items() if wide} == {}
 
 
+class Weight:
+    """The bytes that a page received; of its machine's screen, of which new pictures come any time, one."""
+
+    def __init__(self, protocol: CDPSession) -> None:
+        self._addresses: dict[str, str] = {}
+        self._bytes: list[float] = []
+        self._picture = 0.0
+        protocol.on("Network.requestWillBeSent", self._asked)
+        protocol.on("Network.loadingFinished", self._came)
+        protocol.send("Network.enable")
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        self._addresses[event["requestId"]] = event["request"]["url"]
+
+    def _came(self, event: dict[str, Any]) -> None:
+        size = event["encodedDataLength"]
+        if "/screen?at=" in self._addresses.get(event["requestId"], ""):
+            self._picture = max(self._picture, size)
+        else:
+            self._bytes.append(size)
+
+    def taken(self) -> float:
+        """What came since it was last asked."""
+        total = sum(self._bytes) + self._picture
+        self._bytes, self._picture = [], 0.0
+        return total
+
+
 @pytest.mark.parametrize("person", [("desk", "light")], indirect=True, ids="-".join)
 def test_pages_are_light(person: Person, scene: dict[str, str], controller: Controller) -> None:
     page = person.context.new_page()
-    protocol = person.context.new_cdp_session(page)
-    received: list[float] = []
-    protocol.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
-    protocol.send("Network.enable")
+    received = Weight(person.context.new_cdp_session(page))
     with page.expect_response("**/cells?*"):
         page.goto("/")
     # Workers are asked for outside of the page, so that the protocol does not count them here.
     [worker] = (controller.data / "static/js").glob("live-worker.*.js.gz")
-    first = sum(received) + worker.stat().st_size
-    received.clear()
+    first = received.taken() + worker.stat().st_size
     with page.expect_response("**/cells?*"):
         page.locator("tr .row-name").first.click()
-    following = sum(received)
+    following = received.taken()
     page.wait_for_function(CHARTS_ARE_DRAWN)
-    charts = sum(received) - following
-    received.clear()
+    charts = received.taken()
     page.reload()
     page.wait_for_function(CHARTS_ARE_DRAWN)
-    again = sum(received)
+    again = received.taken()
     print(f"first visit {first / 1000:.1f} KB, next page {following / 1000:.1f} KB", end=", ")
     print(f"what draws charts {charts / 1000:.1f} KB once, a page with charts then {again / 1000:.1f} KB")
     assert 10_000 < first <= FIRST_VISIT_BYTES
