@@ -11,10 +11,9 @@ from threading import Thread
 
 import pytest
 import uvicorn
-from django.db import connection
 
+from tests.engine import running
 from vrabec.config import tls, web
-from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS, STEPS, Plan, Step, fixed
 from vrabec.jobs.run import Run
 from vrabec.lib.errors import HostError
@@ -85,19 +84,8 @@ def engine(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         monkeypatch.setitem(STEPS, f"pretend_{kind}", step)
         monkeypatch.setitem(PLANS, f"vm.{kind}", Plan(kind, fixed(f"pretend_{kind}")))
     monkeypatch.setattr("vrabec.jobs.engine.POLL_SECONDS", 0.05)
-    running = Engine(2)
-    thread = Thread(target=_run, args=[running], name="engine")
-    thread.start()
-    yield
-    running.stop()
-    thread.join()
-
-
-def _run(engine: Engine) -> None:
-    try:
-        engine.run()
-    finally:
-        connection.close()
+    with running(threads=2):
+        yield
 
 
 def _pretend(seen: Seen, run: Run) -> None:

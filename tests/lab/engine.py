@@ -1,13 +1,11 @@
 """An engine with its real plans, in a thread of the test: a test that wants it imports `engine`."""
 
 from collections.abc import Iterator
-from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
 
-from vrabec.jobs.engine import Engine
+from tests.engine import running
 from vrabec.jobs.plans import PLANS
 from vrabec.workflows import register_all
 
@@ -19,16 +17,5 @@ def engine(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatc
         register_all()
     monkeypatch.setattr("vrabec.jobs.run.PAUSES_SECONDS", (0.01, 0.01, 0.01))
     settings.VRABEC_LOOK_AGAIN_SECONDS = 0.05
-    found = Engine(2)
-    thread = Thread(target=_serve, args=[found])
-    thread.start()
-    yield
-    found.stop()
-    thread.join()
-
-
-def _serve(engine: Engine) -> None:
-    try:
-        engine.run()
-    finally:
-        connection.close()
+    with running(threads=2):
+        yield

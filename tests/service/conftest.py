@@ -1,14 +1,14 @@
 """An engine in a thread, and jobs on a made-up host."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
 
+from tests.engine import running
 from tests.service.made_up import NAMES, Site
 from vrabec.jobs.engine import Engine
 from vrabec.jobs.plans import PLANS, STEPS, Plan, Step, fixed
@@ -38,26 +38,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 @pytest.fixture
 def start_engine(transactional_db: None, quick: None) -> Iterator[Callable[..., Engine]]:
     """Start an engine in a thread of its own; it is stopped after the test."""
-    started: list[tuple[Engine, Thread]] = []
-
-    def start(threads: int = 4) -> Engine:
-        engine = Engine(threads)
-        thread = Thread(target=_serve, args=[engine], name="engine")
-        started.append((engine, thread))
-        thread.start()
-        return engine
-
-    yield start
-    for engine, thread in started:
-        engine.stop()
-        thread.join()
-
-
-def _serve(engine: Engine) -> None:
-    try:
-        engine.run()
-    finally:
-        connection.close()
+    with ExitStack() as started:
+        yield lambda threads=4: started.enter_context(running(threads))
 
 
 @pytest.fixture

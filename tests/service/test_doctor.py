@@ -170,7 +170,8 @@ def test_a_console_process_that_does_not_answer_is_found(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["secret.key", "ssh/id_ed25519", "tls/key.pem", "backups/20260101T000000Z-x.tar.gz"]
+    "file",
+    ["secret.key", "ssh/id_ed25519", "pki/clientkey.pem", "tls/key.pem", "backups/20260101T000000Z-x.tar.gz"],
 )
 def test_a_secret_that_others_may_read_is_found(site: Path, file: str) -> None:
     path = site / "data" / file

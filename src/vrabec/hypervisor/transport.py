@@ -16,10 +16,10 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vrabec.lib.errors import Unavailable
-from vrabec.lib.uris import transport_of
+from vrabec.lib.uris import parameters, transport_of
 
 PORTS = {"tcp": 16509, "tls": 16514, "libssh": 22, "libssh2": 22}
 _UCRED = struct.Struct("3i")
@@ -194,7 +194,7 @@ def _unix_peers(parts: SplitResult) -> frozenset[Hashable]:
 
 def _unix_paths(parts: SplitResult) -> list[str]:
     """Sockets that libvirt may choose: the one given, else the driver's own daemon or libvirtd."""
-    if named := parse_qs(parts.query).get("socket"):
+    if named := [value for name, value in parameters(parts.geturl()) if name == "socket"]:
         return named
     folder = "/run/libvirt"
     if parts.path == "/session":

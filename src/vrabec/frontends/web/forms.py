@@ -1,10 +1,15 @@
-"""Forms that were refused: which field, why, and a way out."""
+"""Forms: in the dialog or as a page; refused, which field, why, and a way out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from django.http import HttpResponse
+
+from vrabec.frontends.web.access import PageRequest, is_fragment
 from vrabec.frontends.web.errors import say
+from vrabec.frontends.web.pages import fragment, render
 from vrabec.lib.errors import Invalid, VrabecError
 
 
@@ -20,6 +25,26 @@ def problems_of(error: VrabecError) -> dict[str, Problem]:
     """The broken fields of `error` by name; what belongs to no field stands under ""."""
     found = error.errors if isinstance(error, Invalid) else (error,)
     return {one.field: Problem(say(one), str(one.params.get("near", ""))) for one in reversed(found)}
+
+
+def ask(
+    request: PageRequest,
+    form: str,
+    context: dict[str, Any],
+    error: VrabecError | None = None,
+    *,
+    page: str = "parts/ask.html",
+) -> HttpResponse:
+    """The form of this template, in the dialog or on `page`; after a refusal with what is wrong.
+
+    `context` has the `title` of a page that is not the form's own.
+    """
+    problems = problems_of(error) if error else {}
+    context = context | {"form": form, "problems": problems, "is_dialog": is_fragment(request)}
+    status = error.status if error else 200
+    if is_fragment(request):
+        return fragment(request, form, context, status=status)
+    return render(request, page, context, status=status)
 
 
 def count_of(text: str, field: str) -> int:

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
 from vrabec.frontends.web.drawer import job_error
-from vrabec.frontends.web.forms import problems_of
-from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.forms import ask
+from vrabec.frontends.web.pages import render
 from vrabec.lib.errors import Conflict, Invalid, NotFound, VrabecError
 from vrabec.lib.names import check_label
 from vrabec.services.host_looks import Look, get_look, look_at_host, public_key
@@ -106,13 +107,4 @@ def _seen(
 def _form(
     request: PageRequest, name: str, context: dict[str, Any], error: VrabecError | None
 ) -> HttpResponse:
-    """The form `hosts/{name}.html`, in the dialog or as a page; after a refusal with what is wrong."""
-    form, status = f"hosts/{name}.html", error.status if error else 200
-    context |= {
-        "form": form,
-        "problems": problems_of(error) if error else {},
-        "is_dialog": is_fragment(request),
-    }
-    if is_fragment(request):
-        return fragment(request, form, context, status=status)
-    return render(request, "hosts/ask.html", context, status=status)
+    return ask(request, f"hosts/{name}.html", context | {"title": gettext("Add a host")}, error)

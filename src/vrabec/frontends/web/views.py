@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
+from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.columns import address_of, columns_of, words_for
-from vrabec.frontends.web.forms import problems_of
-from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.forms import ask
+from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.per_page import per_page_in, per_page_of
 from vrabec.frontends.web.vms import query_of
 from vrabec.lib.errors import Invalid
@@ -67,9 +67,4 @@ def delete(request: PageRequest, view_id: int) -> HttpResponse:
 
 
 def _ask(request: PageRequest, typed: dict[str, Any], wrong: Invalid | None = None) -> HttpResponse:
-    problems = problems_of(wrong) if wrong else {}
-    context = {"typed": typed, "problems": problems, "is_dialog": is_fragment(request)}
-    status = wrong.status if wrong else 200
-    if is_fragment(request):
-        return fragment(request, "views/form.html", context, status=status)
-    return render(request, "views/save.html", context, status=status)
+    return ask(request, "views/form.html", {"typed": typed}, wrong, page="views/save.html")

@@ -14,8 +14,8 @@ from django.utils.translation import gettext, ngettext
 from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
 from vrabec.frontends.web.errors import say
-from vrabec.frontends.web.forms import problems_of
-from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.forms import ask
+from vrabec.frontends.web.pages import fragment
 from vrabec.frontends.web.vms import query_of
 from vrabec.lib.errors import Invalid, NotFound
 from vrabec.models.vms import Seen, Vm
@@ -126,13 +126,8 @@ def _ask(request: PageRequest, verb: str, selection: Selection, wrong: Invalid |
         "hibernated": sum(vm.seen == Seen.HIBERNATED for vm in vms),
         "words": sentence(summarize(verb, chosen.total, refused.values())) if refused else "",
         "typed": {name: _typed(request, name) for name in ("tag", "untag", "how_many")},
-        "problems": problems_of(wrong) if wrong else {},
-        "is_dialog": is_fragment(request),
     }
-    status = 422 if wrong else 200
-    if is_fragment(request):
-        return fragment(request, "vms/bulk_form.html", context, status=status)
-    return render(request, "vms/bulk_page.html", context, status=status)
+    return ask(request, "vms/bulk_form.html", context, wrong, page="vms/bulk_page.html")
 
 
 def _done(request: PageRequest, verb: str, done: list[Outcome]) -> HttpResponse:

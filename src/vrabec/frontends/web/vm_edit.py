@@ -8,9 +8,9 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
-from vrabec.frontends.web.forms import count_of, problems_of
-from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.access import PageRequest, page, see_other
+from vrabec.frontends.web.forms import ask, count_of, problems_of
+from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.vms import about
 from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, VrabecError
 from vrabec.lib.units import exact_mib, parse_mib
@@ -165,9 +165,5 @@ def _form(
     request: PageRequest, vm: Vm, name: str, typed: dict[str, Any], error: VrabecError | None = None
 ) -> HttpResponse:
     """The form `vms/{name}.html` with what was typed and, after a refusal, what is wrong."""
-    form, status = f"vms/{name}.html", error.status if error else 200
-    context = {"vm": vm, "form": form, "typed": typed, "problems": problems_of(error) if error else {}}
-    context |= {"is_dialog": is_fragment(request), "max_description": MAX_DESCRIPTION}
-    if is_fragment(request):
-        return fragment(request, form, context, status=status)
-    return render(request, "vms/ask.html", context, status=status)
+    context = {"vm": vm, "title": vm.name, "typed": typed, "max_description": MAX_DESCRIPTION}
+    return ask(request, f"vms/{name}.html", context, error)

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
-from vrabec.frontends.web.pages import fragment, render
+from vrabec.frontends.web.forms import ask
+from vrabec.frontends.web.pages import fragment
 from vrabec.lib.errors import Invalid
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm
@@ -134,9 +135,10 @@ def _ask(
     request: PageRequest, question: str, vm: Vm, typed: dict[str, Any], wrong: Invalid | None = None
 ) -> HttpResponse:
     """A question before a verb, or again with what was `wrong`: in the dialog, or as a page of its own."""
-    context = typed | {"vm": vm, "wrong": wrong, "form": f"vms/{question}_form.html"}
-    context["is_hibernated"] = vm.seen == Seen.HIBERNATED
-    status = 422 if wrong else 200
-    if is_fragment(request):
-        return fragment(request, f"vms/{question}_form.html", context | {"is_dialog": True}, status=status)
-    return render(request, "vms/ask.html", context | {"is_dialog": False}, status=status)
+    context = typed | {
+        "vm": vm,
+        "title": vm.name,
+        "wrong": wrong,
+        "is_hibernated": vm.seen == Seen.HIBERNATED,
+    }
+    return ask(request, f"vms/{question}_form.html", context, wrong)
