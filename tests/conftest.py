@@ -5,9 +5,12 @@ that the run starts and removes). Nothing of the machine's own Vrabec is read or
 """
 
 import atexit
+import fcntl
+import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -22,6 +25,8 @@ DATABASE = os.environ.setdefault("VRABEC_TEST_DATABASE", "sqlite")
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 ROOT = Path(tempfile.mkdtemp(prefix="vrabec-"))
 """Short, as unix sockets lie in it: their paths end at 107 bytes."""
+RUN = Path(os.environ.setdefault("VRABEC_TEST_RUN", str(ROOT)))
+"""The first process's, which its workers share."""
 
 _postgres: PrivatePostgres | None = None
 
@@ -43,6 +48,7 @@ def _database() -> str:
     return database_url(os.environ["VRABEC_TEST_POSTGRESQL"], "vrabec")
 
 
+gc.disable()  # until all is collected
 if settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: it made Django read its settings too early.")
 atexit.register(_clean_up)
@@ -53,7 +59,7 @@ assert settings.DATA_DIR == ROOT / "data"
 del os.environ["DJANGO_SETTINGS_MODULE"]
 if DATABASE == "sqlite":
     # Named, it is a file: threads of the engine could not share Django's usual one in memory.
-    settings.DATABASES["default"]["TEST"] = {"NAME": f"{ROOT}/data/test.sqlite3"}
+    settings.DATABASES["default"]["NAME"] = f"{ROOT}/data/test.sqlite3"
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 # Now, so that a conftest below may import models.
@@ -70,6 +76,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is loaded by now stays: to look through it again and again took a twentieth of a run."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -84,8 +96,10 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Django's own, and a flush that gets past the record's triggers, which SQLite's fires.
+def django_db_setup(
+    request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """A migrated database, and a flush that gets past the record's triggers, which SQLite's fires.
 
     PostgreSQL's TRUNCATE makes each table's files anew, a tenth of a second in all: rows are sooner deleted.
     After a flush Django makes rows for permissions of its own, which nothing here looks at: without.
@@ -93,11 +107,36 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     from django.db import connection
     from django.db.models.signals import post_migrate
 
-    post_migrate.receivers = []
-    if connection.vendor == "postgresql":
+    if DATABASE == "postgresql":
+        request.getfixturevalue("django_db_setup")  # Django's own
         connection.ops.sql_flush = _deletes  # type: ignore[method-assign]
-        return
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    else:
+        with django_db_blocker.unblock():
+            _migrate()
+            connection.ops.sql_flush = _past_triggers()  # type: ignore[method-assign]
+    post_migrate.receivers = []
+
+
+def _migrate() -> None:
+    """Make the database of this worker: the first one's is migrated, the others' are copies."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    kept, own = RUN / "migrated.sqlite3", connection.settings_dict["NAME"]
+    with (RUN / "migrating").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.exists():
+            shutil.copy(kept, own)
+            return
+        call_command("migrate", verbosity=0, interactive=False)
+        connection.close()  # with it goes what SQLite wrote beside the file
+        shutil.copy(own, kept)
+
+
+def _past_triggers() -> Callable[..., list[str]]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
         triggers = cursor.fetchall()
     flush = connection.ops.sql_flush
@@ -106,7 +145,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         drops = [f"DROP TRIGGER {name}" for name, _ in triggers]
         return [*drops, *flush(*args, **kwargs), *(sql for _, sql in triggers)]
 
-    connection.ops.sql_flush = past_triggers
+    return past_triggers
 
 
 def _deletes(style: object, tables: list[str], **_: object) -> list[str]:

@@ -59,10 +59,11 @@ def fill() -> None:
 
 
 def _fill_more(vm: Any, ada: Any) -> None:
+    from vrabec.lib.fit import Needs
     from vrabec.services.views import ViewWish, save_view
-    from vrabec.services.vm_xml import write_xml
+    from vrabec.services.vm_xml import Told, write_xml
 
-    write_xml(vm.pk, "<domain>\n  <title>ů\t</title>\n</domain>\n")
+    write_xml(vm.pk, Told("<domain>\n  <title>ů\t</title>\n</domain>\n", Needs(), "1"))
     save_view(ada, ViewWish(name="Ž'\"", search="state:off", columns=("host", "cpu")))
 
 

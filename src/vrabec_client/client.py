@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar, Unpack, cast
 
-from vrabec_client import schemas
+from vrabec_client import fleet, schemas
 from vrabec_client.errors import Ambiguous, JobFailed, NotFound, TimedOut, Unavailable, WrongState
 from vrabec_client.transport import Transport, fingerprint_of, parse_address
 
@@ -124,9 +124,22 @@ class Client:
         """Clone a machine from a template and start it. Raises Invalid, Conflict, NoCapacity, Forbidden."""
         return cast("schemas.VmJob", self._post("/vms", {"name": name, **wish}))
 
+    def place_vm(self, **wish: Unpack[schemas.PlaceWish]) -> schemas.Placement:
+        """Where a machine would go now, and why; nothing is made. Raises Invalid, Forbidden."""
+        return cast("schemas.Placement", self._post("/vms/placement", wish))
+
+    def pin_vm(self, vm_id: int, hosts: Iterable[str]) -> schemas.Vm:
+        """Bind a machine to hosts, of which its own is one; none: to any.
+
+        Raises NotFound, Invalid, Conflict, Forbidden.
+        """
+        return cast(
+            "schemas.Vm", self._http.request("PUT", f"/vms/{vm_id:d}/hosts", body={"hosts": list(hosts)})
+        )
+
     def describe_vm(self, vm_id: int, **words: Unpack[schemas.VmWords]) -> schemas.Vm:
-        """Write a machine's description and tags. Raises Invalid, Forbidden."""
-        return cast("schemas.Vm", self._http.request("PATCH", f"/vms/{vm_id:d}", body=words))
+        """Write a machine's description, tags and farm. Raises Invalid, Forbidden."""
+        return cast("schemas.Vm", self._patch(f"/vms/{vm_id:d}", words))
 
     def adopt_vm(self, vm_id: int, project: str) -> schemas.Vm:
         """Give a machine that was found on its host to a project; "" takes it back.
@@ -148,6 +161,20 @@ class Client:
     def clone_vm(self, vm_id: int, name: str, **wish: Unpack[schemas.CloneWish]) -> schemas.VmJob:
         """Copy a machine that is off, with its disk. Raises Invalid, Conflict, WrongState, Forbidden."""
         return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/clone", {"name": name, **wish}))
+
+    def list_targets(self, vm_id: int) -> list[schemas.Target]:
+        """Every host, the best first, and what keeps the machine from moving there. Raises Forbidden."""
+        found = cast("schemas.TargetList", self._get(f"/vms/{vm_id:d}/targets"))
+        return found["items"]
+
+    def migrate_vm(self, vm_id: int, *, to: str = "", if_too_fast: schemas.TooFast = "slow") -> schemas.VmJob:
+        """Move a running machine to the host named `to`, or to the best.
+
+        `if_too_fast`: what is done when it writes memory faster than the line carries it.
+        Raises Invalid, Conflict saying what is in the way, NoCapacity, WrongState, Forbidden.
+        """
+        wish = {"to": to, "if_too_fast": if_too_fast}
+        return cast("schemas.VmJob", self._post(f"/vms/{vm_id:d}/migrate", wish))
 
     def start_vm(self, vm_id: int) -> schemas.VmJob:
         """Start a machine that is off or hibernated. Raises WrongState, NoCapacity, Conflict, Forbidden."""
@@ -325,9 +352,9 @@ class Client:
         """Build a template on the controller, or build it anew. Raises Invalid, Conflict, Forbidden."""
         return cast("schemas.Job", self._post("/templates", {"builder": builder, "suite": suite}))
 
-    def list_hosts(self) -> list[schemas.Host]:
-        """All hosts. Raises Forbidden."""
-        return cast("list[schemas.Host]", self._get("/hosts"))
+    def list_hosts(self, *, state: str = "") -> list[schemas.Host]:
+        """All hosts, or those in one state. Raises Invalid, Forbidden."""
+        return cast("list[schemas.Host]", self._get("/hosts", {"state": state} if state else None))
 
     def get_host(self, host_id: int) -> schemas.Host:
         """One host. Raises NotFound, Forbidden."""
@@ -345,13 +372,53 @@ class Client:
         """What the look of this job has seen so far. Raises NotFound, Forbidden."""
         return cast("schemas.Look", self._get(f"/hosts/looks/{job_id:d}"))
 
-    def add_host(self, name: str, uri: str, *, fingerprint: str = "") -> schemas.Job:
+    def add_host(self, name: str, uri: str, *, fingerprint: str = "", cluster: str = "") -> schemas.Job:
         """Add a host by its libvirt URI; the job looks at it. By ssh give the fingerprint of a look back.
 
-        Raises Invalid, Conflict, Forbidden.
+        Without a `cluster` it goes into the oldest one. Raises Invalid, Conflict, Forbidden.
         """
-        body = {"name": name, "uri": uri, "fingerprint": fingerprint}
+        body = {"name": name, "uri": uri, "fingerprint": fingerprint, "cluster": cluster}
         return cast("schemas.Job", self._post("/hosts", body))
+
+    def change_host(self, host_id: int, *, cluster: str) -> schemas.Host:
+        """Put a host into another cluster. Raises NotFound, Invalid, Forbidden."""
+        return cast("schemas.Host", self._patch(f"/hosts/{host_id:d}", {"cluster": cluster}))
+
+    def list_clusters(self) -> list[schemas.Cluster]:
+        """All clusters. Raises Forbidden."""
+        return cast("list[schemas.Cluster]", self._get("/clusters"))
+
+    def create_cluster(self, name: str, **wish: Unpack[schemas.ClusterLimits]) -> schemas.Cluster:
+        """Make a cluster. Raises Invalid, Conflict, Forbidden."""
+        return cast("schemas.Cluster", self._post("/clusters", {"name": name, **wish}))
+
+    def change_cluster(self, cluster_id: int, **wish: Unpack[schemas.ClusterWish]) -> schemas.Cluster:
+        """Change a cluster's name and limits. Raises NotFound, Invalid, Conflict, Forbidden."""
+        return cast("schemas.Cluster", self._patch(f"/clusters/{cluster_id:d}", wish))
+
+    def remove_cluster(self, cluster_id: int) -> None:
+        """Remove a cluster that has no hosts. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/clusters/{cluster_id:d}")
+
+    def get_capacity(self, *, cluster: int | None = None) -> list[fleet.ClusterCapacity]:
+        """How full every cluster is that has hosts, or the one of this id. Raises NotFound, Forbidden."""
+        found = self._get("/capacity", {} if cluster is None else {"cluster": cluster})
+        return cast("list[fleet.ClusterCapacity]", found)
+
+    def get_balance(self, cluster_id: int, *, most: int = 20) -> fleet.Balance:
+        """At most so many moves that make a cluster more even. Raises NotFound, Invalid, Forbidden."""
+        return cast("fleet.Balance", self._get(f"/clusters/{cluster_id:d}/balance", {"most": most}))
+
+    def make_moves(self, cluster_id: int, moves: list[fleet.WantedMove]) -> fleet.Moved:
+        """Queue moves in this order. Raises NotFound, Invalid, Forbidden."""
+        return cast("fleet.Moved", self._post(f"/clusters/{cluster_id:d}/balance", {"moves": moves}))
+
+    def find_cluster(self, name: str) -> schemas.Cluster:
+        """The cluster of this name or id. Raises NotFound, Forbidden."""
+        for cluster in self.list_clusters():
+            if name in (cluster["name"], str(cluster["id"])):
+                return cluster
+        raise NotFound(f"There is no cluster named {name}.", field="name")
 
     def confirm_host(self, host_id: int, fingerprint: str) -> schemas.Host:
         """Trust the key that a look has shown, in place of the one before.
@@ -360,6 +427,21 @@ class Client:
         """
         body = {"fingerprint": fingerprint}
         return cast("schemas.Host", self._post(f"/hosts/{host_id:d}/confirm", body))
+
+    def plan_maintenance(self, host_id: int) -> schemas.MaintenancePlan:
+        """What emptying a host would come to; nothing is changed. Raises NotFound, Forbidden."""
+        return cast("schemas.MaintenancePlan", self._get(f"/hosts/{host_id:d}/maintenance"))
+
+    def maintain_host(self, host_id: int, *, rest: str = "leave") -> schemas.Job:
+        """Put a host into maintenance; `rest` "shutdown" shuts down what cannot move.
+
+        Raises NotFound, Invalid, Conflict, Forbidden.
+        """
+        return cast("schemas.Job", self._post(f"/hosts/{host_id:d}/maintenance", {"rest": rest}))
+
+    def resume_host(self, host_id: int, *, bring_back: bool = True) -> schemas.Job:
+        """End a host's maintenance. Raises NotFound, WrongState, Conflict, Forbidden."""
+        return cast("schemas.Job", self._post(f"/hosts/{host_id:d}/resume", {"bring_back": bring_back}))
 
     def remove_host(self, host_id: int) -> None:
         """Forget a host; everything on it goes on running. Raises NotFound, Conflict, Forbidden."""
@@ -395,6 +477,9 @@ class Client:
 
     def _post(self, path: str, body: Any = None) -> Any:
         return self._http.request("POST", path, body=body)
+
+    def _patch(self, path: str, body: Any) -> Any:
+        return self._http.request("PATCH", path, body=body)
 
     def _delete(self, path: str) -> Any:
         return self._http.request("DELETE", path)

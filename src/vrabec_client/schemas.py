@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
+
+TooFast = Literal["slow", "wait", "switch"]
+"""What a move does with a guest that writes memory faster than the line carries it."""
 
 
 class About(TypedDict):
@@ -87,6 +90,103 @@ class VmWish(TypedDict, total=False):
     user_data: str
     clone: str
     firmware: str
+    farm: str
+    cluster: str
+    hosts: list[str]
+
+
+class PlaceWish(TypedDict, total=False):
+    """What decides where a machine goes; what is left out takes the controller's default."""
+
+    project: str
+    template: str
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+    network: str
+    clone: str
+    firmware: str
+    farm: str
+    cluster: str
+    hosts: list[str]
+
+
+class HostVerdict(TypedDict):
+    """What is said of one host. Its name and its cluster's are given to administrators only."""
+
+    host: str | None
+    cluster: str | None
+    fits: bool
+    chosen: bool
+    why: str
+    free_mib: int
+
+
+class Loss(TypedDict):
+    """If `host` died, these machines would find no place; "" is the one that is being placed."""
+
+    host: str
+    machines: list[str]
+
+
+class Placement(TypedDict):
+    """Where a machine would go, the best host first. `losses` are told to administrators only."""
+
+    fits: bool
+    hosts: list[HostVerdict]
+    losses: list[Loss]
+
+
+class ClusterLimits(TypedDict, total=False):
+    """How full a cluster may become. `cover` is what is done about N+1: off, say or refuse.
+
+    `cpu` is what CPU a machine gets that is made under KVM: host or baseline.
+    """
+
+    memory_ratio: float
+    cpu_ratio: float
+    cover: str
+    cpu: str
+    balance_hours: int
+    balance_moves: int
+
+
+class ClusterWish(ClusterLimits, total=False):
+    """What a cluster is to be; what is left out stays."""
+
+    name: str
+
+
+class HeldBack(TypedDict):
+    """A host, and flags that its CPU lacks and another's in its cluster has."""
+
+    host: str
+    features: list[str]
+
+
+class Baseline(TypedDict):
+    """What the CPUs of a cluster's hosts have in common; `why` there is none."""
+
+    model: str
+    features: list[str]
+    why: str
+    held_back_by: list[HeldBack]
+
+
+class Cluster(TypedDict):
+    """Hosts that can stand in for each other. `cover` is what is done about N+1: off, say or refuse."""
+
+    id: int
+    name: str
+    memory_ratio: float
+    cpu_ratio: float
+    cover: str
+    cpu: str
+    balance_hours: int
+    balance_moves: int
+    balanced_at: str | None
+    host_count: int
+    baseline: Baseline
 
 
 class CloneWish(TypedDict, total=False):
@@ -115,10 +215,11 @@ class VmWords(TypedDict, total=False):
     tags: list[str]
     tag: list[str]
     untag: list[str]
+    farm: str
 
 
 class Vm(TypedDict):
-    """A machine as last seen. `host` is given to administrators only.
+    """A machine as last seen. `host` and `pinned_to` are given to administrators only.
 
     `next_cpus` and `next_memory_mib` are what the next start gives, None when it gives the same.
     """
@@ -146,7 +247,10 @@ class Vm(TypedDict):
     memory_used_mib: int | None
     description: str
     tags: list[str]
+    farm: str
+    pinned_to: list[str]
     managed: bool
+    twins: list[int]
     starts_with_host: bool
     job: int | None
     since: str
@@ -182,6 +286,32 @@ class Step(TypedDict):
     ended: str | None
 
 
+class Told(TypedDict):
+    """How far a copy is, where a job makes one."""
+
+    total_bytes: int | None
+    left_bytes: int | None
+    bytes_s: int | None
+    seconds_left: int | None
+    downtime_ms: int | None
+
+
+class Target(TypedDict):
+    """A host that a machine might move to; `reasons` is all that is in the way."""
+
+    id: int
+    name: str
+    fits: bool
+    reasons: list[str]
+    memory_free_mib: int
+
+
+class TargetList(TypedDict):
+    """Every host, the best first."""
+
+    items: list[Target]
+
+
 class Job(TypedDict):
     """What is done to a host, step by step.
 
@@ -193,6 +323,7 @@ class Job(TypedDict):
     title: str
     state: str
     percent: int
+    told: Told | None
     vm: int | None
     host: int | None
     template: int | None
@@ -292,10 +423,12 @@ class Host(TypedDict):
 
     id: int
     name: str
+    cluster: str
     uri: str
     fingerprint: str
     state: str
     state_since: str
+    maintenance_since: str | None
     reason: str
     hostname: str
     arch: str
@@ -309,6 +442,39 @@ class Host(TypedDict):
     networks: list[str]
     pool_free_mib: int
     pool_total_mib: int
+
+
+class MaintenanceMove(TypedDict):
+    """A machine that moves, and to which host."""
+
+    vm: int
+    name: str
+    to: str
+    memory_mib: int
+
+
+class MaintenanceStay(TypedDict):
+    """A machine that cannot move, and why."""
+
+    vm: int
+    name: str
+    why: str
+
+
+class MaintenancePlan(TypedDict):
+    """What emptying a host comes to. `off` are machines that take nothing and stay.
+
+    `covered`: whether any other host may die meanwhile, None where the cluster does not look at it.
+    """
+
+    moves: list[MaintenanceMove]
+    stays: list[MaintenanceStay]
+    off: list[str]
+    seconds: int
+    rate_mib_s: float
+    is_measured: bool
+    covered: bool | None
+    losses: list[Loss]
 
 
 class SshKey(TypedDict):

@@ -1,6 +1,7 @@
 """Medians, quartiles, and the fixed work that says how fast and how busy this machine was."""
 
 import hashlib
+import math
 import os
 import statistics
 import tempfile
@@ -30,6 +31,12 @@ def quartiles(values: Sequence[float]) -> list[float]:
         return [round(value, 2) for value in values] * 2
     first, _, third = statistics.quantiles(values, n=4, method="inclusive")
     return [round(first, 2), round(third, 2)]
+
+
+def quantile(values: Sequence[float], percent: int) -> float | None:
+    """The value that so many percent do not pass, to two digits after the point; None of nothing."""
+    ordered = sorted(values)
+    return round(ordered[math.ceil(len(ordered) * percent / 100) - 1], 2) if ordered else None
 
 
 class Calibration:

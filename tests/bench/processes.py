@@ -32,9 +32,13 @@ def use_of(pid: int) -> Use:
     """What a process uses now. Formats: proc(5)."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     [pss_kib] = [int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")]
+    return Use(_name_of(pid), pss_kib / 1024, cpu_seconds_of(pid))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU time of all threads of a process since it began. Format: proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    return Use(_name_of(pid), pss_kib / 1024, ticks / _TICKS_A_SECOND)
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from tests.lab import LabHost, TestFleetHost
 from tests.lab.fixtures import fleet_host, fresh_lab_host, lab_host, other_lab_host
 from tests.lab.roots import other_suite
-from vrabec.hypervisor import connection, lifecycle, storage, transfer, xml
+from vrabec.hypervisor import connection, domains, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.lib.errors import VrabecError
@@ -92,7 +92,7 @@ def host(site: Site) -> Iterator[HostConnection]:
         storage.ensure_pool(opened, POOL, site.directory)
         yield opened
     with connection.open_host(site.uri) as opened:
-        for machine in list(lifecycle.all_facts(opened)):
+        for machine in list(domains.all_facts(opened)):
             lifecycle.destroy(opened, machine.uuid)
             lifecycle.undefine(opened, machine.uuid)
         with suppress(VrabecError):

@@ -12,7 +12,7 @@ import pytest
 from tests.contract.conftest import Site
 from tests.contract.waiting import until
 from tests.lab import LabHost, TestFleetHost
-from vrabec.hypervisor import connection, events, lifecycle
+from vrabec.hypervisor import connection, domains, events
 from vrabec.hypervisor.connection import HUNG_CALL_LIMIT_S, HostConnection
 from vrabec.hypervisor.spec import Event, EventKind
 from vrabec.lib.errors import Unavailable
@@ -66,7 +66,7 @@ class Timed:
 
 
 def ask(host: HostConnection) -> object:
-    return list(lifecycle.all_facts(host))
+    return list(domains.all_facts(host))
 
 
 def test_a_connection_answers_and_closes(site: Site) -> None:
@@ -155,7 +155,7 @@ def test_a_uri_that_libvirt_does_not_know_is_unavailable() -> None:
 
 def test_the_test_driver_in_this_process_needs_no_line() -> None:
     with connection.open_host("test:///default") as host:
-        assert len(list(lifecycle.all_facts(host))) == 1
+        assert len(list(domains.all_facts(host))) == 1
 
 
 @pytest.mark.lab

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.conftest import Site
 from tests.lab import TestFleetHost
-from vrabec.hypervisor import console, lifecycle
+from vrabec.hypervisor import console, domains, lifecycle
 from vrabec.hypervisor.connection import HostConnection, open_host
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.lib.errors import Conflict, HostError, NotFound, WrongState
@@ -79,6 +79,6 @@ def test_a_serial_line_ends_with_the_machine(site: Site, host: HostConnection, r
 
 def test_a_host_that_cannot_hand_screens_over_says_so(fleet_host: TestFleetHost) -> None:
     with open_host(fleet_host.uri) as host:
-        [machine] = lifecycle.all_facts(host)
+        [machine] = domains.all_facts(host)
         with pytest.raises((HostError, WrongState)):
             console.open_screen(host, machine.uuid)

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from tests.contract.conftest import POOL
-from vrabec.hypervisor import edits, lifecycle, storage, xml
+from vrabec.hypervisor import domains, edits, lifecycle, storage, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import DomainState, VmSpec
 from vrabec.lib.errors import Conflict, HostError, NotFound, WrongState
@@ -21,8 +21,8 @@ def add_foreign(root: etree._Element) -> None:
     metadata.append(etree.fromstring(FOREIGN))
 
 
-def facts(host: HostConnection, spec: VmSpec) -> lifecycle.DomainFacts:
-    found = lifecycle.facts(host, spec.uuid)
+def facts(host: HostConnection, spec: VmSpec) -> domains.DomainFacts:
+    found = domains.facts(host, spec.uuid)
     assert found is not None
     return found
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.conftest import Site
 from tests.lab import LabHost
-from vrabec.hypervisor import agent, connection, events, facts, lifecycle, probe, stats, xml
+from vrabec.hypervisor import agent, connection, domains, events, facts, lifecycle, probe, stats, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import Event, EventKind, VmSpec
 from vrabec.lib.errors import NotFound
@@ -120,7 +120,7 @@ def test_the_probe_sees_a_machine_boot_and_removes_it(lab_host: LabHost) -> None
     with connection.open_host(lab_host.uri) as host:
         with host.calling() as raw:
             assert probe.boots(raw, "qemu", "x86_64", 20) == (True, "A test machine booted under qemu.")
-        assert list(lifecycle.all_facts(host)) == []
+        assert list(domains.all_facts(host)) == []
 
 
 @pytest.mark.lab

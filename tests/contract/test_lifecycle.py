@@ -13,7 +13,7 @@ import pytest
 from tests.contract.conftest import Site
 from tests.contract.waiting import until
 from tests.lab import LabHost
-from vrabec.hypervisor import events, lifecycle, xml
+from vrabec.hypervisor import domains, events, lifecycle, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import FileMissing
 from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason, VmSpec
@@ -23,7 +23,7 @@ PASSWORD = "geheim99"
 
 
 def seen(host: HostConnection, spec: VmSpec) -> DomainFacts:
-    found = lifecycle.facts(host, spec.uuid)
+    found = domains.facts(host, spec.uuid)
     assert found is not None
     return found
 
@@ -60,7 +60,7 @@ def test_a_hostile_title_is_only_a_title(host: HostConnection, machine: VmSpec, 
     lifecycle.define(host, xml.domain_xml(replace(machine, title=title)))
     after = seen(host, machine)
     assert after.title == xml.plain(title)
-    assert replace(after, title="", xml_digest="") == replace(before, xml_digest="")
+    assert replace(after, title="") == before
 
 
 @pytest.mark.parametrize("name", ["a/b", "a\nb", ""])
@@ -84,10 +84,10 @@ def test_a_machine_starts_once(host: HostConnection, machine: VmSpec) -> None:
     assert seen(host, machine).off_reason is None
 
 
-def test_a_start_does_not_change_the_digest(host: HostConnection, machine: VmSpec) -> None:
-    before = seen(host, machine).xml_digest
+def test_a_start_does_not_change_the_definition(host: HostConnection, machine: VmSpec) -> None:
+    before = xml.canonical(lifecycle.dump_xml(host, machine.uuid))
     lifecycle.start(host, machine.uuid)
-    assert seen(host, machine).xml_digest == before
+    assert xml.canonical(lifecycle.dump_xml(host, machine.uuid)) == before
 
 
 def test_what_is_shown_of_a_machine_is_live_and_without_its_passwords(
@@ -108,6 +108,15 @@ def test_what_is_shown_of_a_machine_is_live_and_without_its_passwords(
 def test_a_machine_that_is_not_there_cannot_start(host: HostConnection) -> None:
     with pytest.raises(NotFound, match="not on the host"):
         lifecycle.start(host, str(uuid4()))
+
+
+def test_the_state_alone_is_told(host: HostConnection, machine: VmSpec) -> None:
+    assert domains.state_of(host, machine.uuid) is DomainState.OFF
+    lifecycle.start(host, machine.uuid)
+    assert domains.state_of(host, machine.uuid) is DomainState.RUNNING
+    lifecycle.pause(host, machine.uuid)
+    assert domains.state_of(host, machine.uuid) is DomainState.PAUSED
+    assert domains.state_of(host, str(uuid4())) is None
 
 
 def test_a_paused_machine_is_resumed_not_started(host: HostConnection, machine: VmSpec) -> None:
@@ -179,13 +188,13 @@ def test_what_is_not_there_is_switched_off_and_forgotten(host: HostConnection) -
     nobody = str(uuid4())
     lifecycle.destroy(host, nobody)
     lifecycle.undefine(host, nobody)
-    assert lifecycle.facts(host, nobody) is None
+    assert domains.facts(host, nobody) is None
 
 
 def test_a_machine_is_forgotten_twice(host: HostConnection, machine: VmSpec) -> None:
     lifecycle.undefine(host, machine.uuid)
     lifecycle.undefine(host, machine.uuid)
-    assert lifecycle.facts(host, machine.uuid) is None
+    assert domains.facts(host, machine.uuid) is None
 
 
 def test_a_machine_forgotten_while_it_runs_is_gone_once_off(host: HostConnection, machine: VmSpec) -> None:
@@ -194,7 +203,7 @@ def test_a_machine_forgotten_while_it_runs_is_gone_once_off(host: HostConnection
     lifecycle.undefine(host, machine.uuid)
     assert not seen(host, machine).is_persistent
     lifecycle.destroy(host, machine.uuid)
-    assert lifecycle.facts(host, machine.uuid) is None
+    assert domains.facts(host, machine.uuid) is None
 
 
 def test_a_hibernated_machine_wakes_where_it_was(host: HostConnection, machine: VmSpec) -> None:
@@ -202,7 +211,7 @@ def test_a_hibernated_machine_wakes_where_it_was(host: HostConnection, machine: 
     lifecycle.hibernate(host, machine.uuid)
     lifecycle.hibernate(host, machine.uuid)
     assert seen(host, machine).state is DomainState.HIBERNATED
-    assert seen(host, machine) in list(lifecycle.all_facts(host))
+    assert seen(host, machine) in list(domains.all_facts(host))
     lifecycle.start(host, machine.uuid)
     assert seen(host, machine).state is DomainState.RUNNING
 
@@ -241,23 +250,40 @@ def test_nvram_and_saved_memory_go_with_the_definition(host: HostConnection, mac
         raw.lookupByUUIDString(machine.uuid).managedSave()
     assert seen(host, machine).off_reason is OffReason.SAVED
     lifecycle.undefine(host, machine.uuid)
-    assert lifecycle.facts(host, machine.uuid) is None
+    assert domains.facts(host, machine.uuid) is None
 
 
 def test_snapshots_go_with_the_definition(host: HostConnection, machine: VmSpec) -> None:
     with host.calling() as raw:
         raw.lookupByUUIDString(machine.uuid).snapshotCreateXML("<domainsnapshot/>")
     lifecycle.undefine(host, machine.uuid)
-    assert lifecycle.facts(host, machine.uuid) is None
+    assert domains.facts(host, machine.uuid) is None
 
 
 def test_all_machines_are_listed(host: HostConnection, new_spec: Callable[[], VmSpec]) -> None:
     specs = [new_spec() for _ in range(3)]
     for spec in specs:
         lifecycle.define(host, xml.domain_xml(spec))
-    listed = {found.uuid: found for found in lifecycle.all_facts(host)}
+    listed = {found.uuid: found for found in domains.all_facts(host)}
     assert {spec.uuid for spec in specs} <= set(listed)
     assert listed[specs[0].uuid] == seen(host, specs[0])
+
+
+def test_a_look_tells_what_changed_since_the_one_before(
+    host: HostConnection, new_spec: Callable[[], VmSpec]
+) -> None:
+    same, changed, started = [new_spec() for _ in range(3)]
+    for spec in (same, changed, started):
+        lifecycle.define(host, xml.domain_xml(spec))
+    known = {look.uuid: look.digest for look in domains.looks(host)}
+    lifecycle.define(host, xml.domain_xml(replace(changed, cpus=changed.cpus + 1)))
+    lifecycle.start(host, started.uuid)
+    fresh = [look for look in domains.looks(host) if known[look.uuid] != look.digest]
+    assert {look.uuid: look.read() for look in fresh} == {
+        spec.uuid: seen(host, spec) for spec in (changed, started)
+    }
+    assert all(look.read().digest == look.digest for look in fresh)
+    assert {look.digest for look in fresh} == {seen(host, spec).digest for spec in (changed, started)}
 
 
 def test_a_machine_that_goes_while_all_are_listed_is_left_out(
@@ -266,7 +292,7 @@ def test_a_machine_that_goes_while_all_are_listed_is_left_out(
     specs = [new_spec() for _ in range(3)]
     for spec in specs:
         lifecycle.define(host, xml.domain_xml(spec))
-    listing = lifecycle.all_facts(host)
+    listing = domains.all_facts(host)
     first = next(listing).uuid
     for spec in specs:
         lifecycle.undefine(host, spec.uuid)

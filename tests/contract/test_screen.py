@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from vrabec.hypervisor import lifecycle, screen
+from vrabec.hypervisor import domains, lifecycle, screen
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.lib.errors import HostError, NotFound, VrabecError
@@ -28,7 +28,7 @@ def test_what_is_not_there_has_no_screen(host: HostConnection) -> None:
 def test_the_connection_is_good_after_a_refused_picture(host: HostConnection, machine: VmSpec) -> None:
     with pytest.raises(VrabecError):
         screen.picture(host, machine.uuid)
-    assert lifecycle.facts(host, machine.uuid)
+    assert domains.facts(host, machine.uuid)
 
 
 def test_a_picture_beyond_all_measure_is_refused(
@@ -38,4 +38,4 @@ def test_a_picture_beyond_all_measure_is_refused(
     monkeypatch.setattr(screen, "MOST_BYTES", 1000)
     with pytest.raises(HostError):
         screen.picture(host, machine.uuid)
-    assert lifecycle.facts(host, machine.uuid)
+    assert domains.facts(host, machine.uuid)

@@ -15,7 +15,7 @@ import pytest
 from tests.contract.conftest import POOL
 from tests.contract.waiting import until
 from tests.lab.host import missing
-from vrabec.hypervisor import connection, facts, lifecycle, storage, transfer, xml
+from vrabec.hypervisor import connection, domains, facts, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import USER_NETWORK, DomainState, VmSpec
 
@@ -68,7 +68,7 @@ def test_a_machine_runs_as_an_ordinary_user(session: HostConnection, home: Path,
     )  # fmt: skip
     lifecycle.define(session, xml.domain_xml(spec))
     lifecycle.start(session, uuid)
-    found = lifecycle.facts(session, uuid)
+    found = domains.facts(session, uuid)
     assert found is not None
     assert (found.state, found.macs) == (DomainState.RUNNING, (spec.mac,))
     assert processes(uuid) == [NOBODY.pw_uid]

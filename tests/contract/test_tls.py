@@ -10,7 +10,7 @@ import pytest
 from tests.installation import free_port
 from tests.lab import TestFleetHost
 from tests.lab.pki import Authority
-from vrabec.hypervisor import connection, lifecycle
+from vrabec.hypervisor import connection, domains
 from vrabec.lib.errors import Unavailable
 from vrabec.lib.uris import certified
 
@@ -61,7 +61,7 @@ def test_a_host_opens_by_certificates_of_one_authority(
 ) -> None:
     authority.issue(tmp_path, "client")
     with connection.open_host(certified(listening, tmp_path)) as host:
-        assert [found.name for found in lifecycle.all_facts(host)] == ["test"]
+        assert [found.name for found in domains.all_facts(host)] == ["test"]
 
 
 def test_without_certificates_it_is_said_which_and_where(listening: str, tmp_path: Path) -> None:

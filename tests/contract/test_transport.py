@@ -13,7 +13,7 @@ import pytest
 
 from tests.contract.waiting import until
 from tests.lab import TestFleetHost
-from vrabec.hypervisor import connection, lifecycle, transport
+from vrabec.hypervisor import connection, domains, transport
 from vrabec.lib.errors import Unavailable
 from vrabec.lib.uris import transport_of
 
@@ -84,7 +84,7 @@ def children() -> set[int]:
 
 def test_a_host_is_reached(uri: str) -> None:
     with connection.open_host(uri) as host:
-        assert len(list(lifecycle.all_facts(host))) == 1
+        assert len(list(domains.all_facts(host))) == 1
 
 
 def test_open_and_close_of_a_hung_host_end(uri: str, fleet_host: TestFleetHost) -> None:
@@ -100,7 +100,7 @@ def test_open_and_close_of_a_hung_host_end(uri: str, fleet_host: TestFleetHost) 
         assert time.monotonic() - begun < 2 * LIMIT_S + SLACK_S
     finally:
         fleet_host.resume()
-    assert len(list(lifecycle.all_facts(bystander))) == 1
+    assert len(list(domains.all_facts(bystander))) == 1
     bystander.close()
     until(lambda: children() <= before)
 

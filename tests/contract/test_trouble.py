@@ -15,7 +15,7 @@ import pytest
 from tests.contract.conftest import POOL
 from tests.contract.waiting import until
 from tests.lab import LabHost
-from vrabec.hypervisor import connection, lifecycle, storage, transfer, xml
+from vrabec.hypervisor import connection, domains, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HUNG_CALL_LIMIT_S, HostConnection
 from vrabec.hypervisor.errors import FileMissing
 from vrabec.hypervisor.spec import DomainState, OffReason, VmSpec
@@ -93,7 +93,7 @@ def test_a_disk_that_is_junk_is_qemus_last_word(host: HostConnection, machine: V
     with pytest.raises(HostError, match="Image is not in qcow2 format") as caught:
         lifecycle.start(host, machine.uuid)
     assert "-blockdev" in caught.value.raw
-    found = lifecycle.facts(host, machine.uuid)
+    found = domains.facts(host, machine.uuid)
     assert found is not None
     assert found.off_reason is OffReason.FAILED
 
@@ -106,13 +106,13 @@ def test_a_machine_larger_than_the_memory_is_refused(host: HostConnection, machi
 
 def test_a_machine_outlives_libvirtd(fresh_lab_host: LabHost, host: HostConnection, machine: VmSpec) -> None:
     lifecycle.start(host, machine.uuid)
-    before = lifecycle.facts(host, machine.uuid)
+    before = domains.facts(host, machine.uuid)
     fresh_lab_host.restart_libvirtd()
     with pytest.raises(Unavailable, match="broke off"):
         lifecycle.start(host, machine.uuid)
     with connection.open_host(fresh_lab_host.uri) as again:
         lifecycle.start(again, machine.uuid)
-        assert lifecycle.facts(again, machine.uuid) == before
+        assert domains.facts(again, machine.uuid) == before
 
 
 def test_a_start_is_repeated_while_the_first_is_under_way(
@@ -125,7 +125,7 @@ def test_a_start_is_repeated_while_the_first_is_under_way(
         try:
             with connection.open_host(fresh_lab_host.uri) as own:
                 lifecycle.start(own, machine.uuid)
-                assert lifecycle.facts(own, machine.uuid).state is DomainState.RUNNING  # type: ignore[union-attr]
+                assert domains.facts(own, machine.uuid).state is DomainState.RUNNING  # type: ignore[union-attr]
         except BaseException as error:  # noqa: BLE001 - told below
             errors.append(error)
 
@@ -181,6 +181,6 @@ def test_a_qemu_that_does_not_answer_is_switched_off(
     lifecycle.start(host, machine.uuid)
     os.kill(fresh_lab_host.guest_pids()[0], signal.SIGSTOP)
     lifecycle.destroy(host, machine.uuid)
-    found = lifecycle.facts(host, machine.uuid)
+    found = domains.facts(host, machine.uuid)
     assert found is not None
     assert found.state is DomainState.OFF

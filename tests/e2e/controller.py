@@ -49,7 +49,7 @@ class Controller:
         self.host = LabHost(HOST, self.root / "host", storage_mib=2048)
         self.url = f"https://127.0.0.1:{_free_port()}"
         self.token = ""
-        self._environment = os.environ | {"VRABEC_CONFIG": str(self.root / "vrabec.toml")}
+        self.environment = os.environ | {"VRABEC_CONFIG": str(self.root / "vrabec.toml")}
         self._serve: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -74,7 +74,7 @@ class Controller:
     def close(self) -> None:
         """Stop the controller and the host, whatever state they are in, and remove all of it."""
         self.stop()
-        self.host.close()
+        self._power_off()
         shutil.rmtree(self.root, ignore_errors=True)
 
     # Looking
@@ -126,7 +126,7 @@ class Controller:
         command = ["setpriv", "--pdeathsig", "KILL", *VRABECD, "serve"]
         with (self.root / "log").open("ab") as log:
             self._serve = subprocess.Popen(
-                command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self._answers, "the controller answers")
 
@@ -158,8 +158,14 @@ class Controller:
 
     # Private
 
-    def _install(self) -> None:
+    def _power_on(self) -> None:
         self.host.__enter__()
+
+    def _power_off(self) -> None:
+        self.host.close()
+
+    def _install(self) -> None:
+        self._power_on()
         port = self.url.rpartition(":")[2]
         (self.root / "vrabec.toml").write_text(
             _CONFIG.format(root=self.root, port=port, database=self._database)
@@ -170,7 +176,7 @@ class Controller:
         """What a command says that must succeed."""
         command = [*VRABECD, *words]
         done = subprocess.run(
-            command, check=True, cwd=REPOSITORY, env=self._environment, stdout=subprocess.PIPE, text=True
+            command, check=True, cwd=REPOSITORY, env=self.environment, stdout=subprocess.PIPE, text=True
         )
         return done.stdout.strip()
 

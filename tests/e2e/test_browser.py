@@ -161,6 +161,17 @@ def test_eight_tabs_are_live_at_once_over_one_stream(
     wait_until(lambda: connections(controller) == 1, "it is still the only one")
 
 
+def test_an_open_menu_outlives_a_change(ada: Person, machines: Machines, on_host: OnHost) -> None:
+    vm = machines.create("siskin")
+    page = ada.open(f"/machines/{vm['id']}")
+    page.locator("#actions summary").click()
+    with on_host.libvirt() as connection:
+        connection.lookupByName("main.siskin").suspend()
+    expect(page.locator("#actions").get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.locator("#actions").get_by_text("Delete …", exact=True)).to_be_visible()
+    expect(page.locator("#actions summary")).to_be_focused()
+
+
 def connections(controller: Controller) -> int:
     """How many connections to the controller stand, as the kernel counts them at its side."""
     port = int(controller.url.rpartition(":")[2])

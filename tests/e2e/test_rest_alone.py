@@ -102,10 +102,13 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
     rest("POST", f"{one}/start", status=409)
     rest("POST", f"/jobs/{made['job']['id']}/cancel", status=409)
 
+    assert rest("PUT", f"{one}/hosts", {"hosts": ["kvm1"]})["pinned_to"] == ["kvm1"]
     assert rest("PATCH", one, {"description": "grey", "tags": ["bird"]})["tags"] == ["bird"]
     assert rest("POST", f"{one}/console", {"kind": "vnc"})["path"].endswith("/vnc")
     a_screen_is_seen(rest, one)
     assert "<name>main.heron</name>" in rest("GET", f"{one}/xml")["xml"]
+    assert [host["fits"] for host in rest("GET", f"{one}/targets")["items"]] == [False]
+    rest("POST", f"{one}/migrate", {"to": "kvm1"}, status=409)
     for verb, state in LIFE:
         rest.done(rest("POST", f"{one}/{verb}", status=202)["job"]["id"])
         assert on_host.domains() == {"main.heron": state}
@@ -172,12 +175,36 @@ def a_host_comes_and_goes(rest: Rest) -> None:
         assert rest("GET", f"/hosts/{job['host']}")["name"] == "fleet"
         assert {host["name"] for host in rest("GET", "/hosts")} == {"fleet", "kvm1"}
         wait_until(lambda: rest("GET", "/vms?search=host:fleet")["items"], "its machine is found")
+        at = f"/hosts/{job['host']}"
+        [stays] = rest("GET", f"{at}/maintenance")["stays"]
+        assert stays["why"].startswith("No other host can take it. kvm1: ")
+        rest.done(rest("POST", f"{at}/maintenance", {"rest": "leave"}, status=202)["id"])
+        assert [host["name"] for host in rest("GET", "/hosts?state=maintenance")] == ["fleet"]
+        rest.done(rest("POST", f"{at}/resume", status=202)["id"])
+        assert rest("GET", at)["maintenance_since"] is None
         [found] = rest("GET", "/vms?search=host:fleet")["items"]
         assert rest("PUT", f"/vms/{found['id']}/project", {"project": "main"})["project"] == "main"
         rest("POST", "/hosts", {"name": "fleet", "uri": fleet.uri}, status=409)
         rest("POST", f"/hosts/{job['host']}/confirm", {"fingerprint": "SHA256:x"}, status=422)
+        a_cluster_comes_and_goes(rest, job["host"])
         rest("DELETE", f"/hosts/{job['host']}", status=204)
         rest("GET", f"/hosts/{job['host']}", status=404)
+
+
+def a_cluster_comes_and_goes(rest: Rest, host: int) -> None:
+    made = rest("POST", "/clusters", {"name": "second", "memory_ratio": 1.5}, status=201)
+    assert rest("PATCH", f"/hosts/{host}", {"cluster": "second"})["cluster"] == "second"
+    assert rest("PATCH", f"/clusters/{made['id']}", {"cover": "refuse"})["memory_ratio"] == 1.5
+    rest("DELETE", f"/clusters/{made['id']}", status=409)
+    assert [one["cluster"] for one in rest("GET", f"/capacity?cluster={made['id']}")] == ["second"]
+    assert rest("GET", f"/clusters/{made['id']}/balance")["moves"] == []
+    moved = {"moves": [{"vm": 1, "to": "nowhere"}]}
+    assert rest("POST", f"/clusters/{made['id']}/balance", moved, status=202)["done"] == 0
+    placed = rest("POST", "/vms/placement", {"cluster": "second"})
+    assert [verdict["host"] for verdict in placed["hosts"]] == ["fleet"]
+    rest("PATCH", f"/hosts/{host}", {"cluster": "default"})
+    rest("DELETE", f"/clusters/{made['id']}", status=204)
+    assert [cluster["name"] for cluster in rest("GET", "/clusters")] == ["default"]
 
 
 def the_rest_of_a_site(rest: Rest) -> None:

@@ -38,7 +38,13 @@ class Visitor:
     def __init__(self, url: str, certificate: Path) -> None:
         self.url = url
         trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=certificate))
-        self._opener = urllib.request.build_opener(trust, urllib.request.HTTPCookieProcessor(CookieJar()))
+        self._jar = CookieJar()
+        self._opener = urllib.request.build_opener(trust, urllib.request.HTTPCookieProcessor(self._jar))
+
+    @property
+    def cookies(self) -> str:
+        """As a browser sends them."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._jar)
 
     def get(self, path: str) -> Answer:
         """Open a page; `path` may be a whole URL."""

@@ -9,6 +9,8 @@ from random import Random
 from vrabec.lib import rings
 from vrabec.lib.actor import SYSTEM, Actor
 from vrabec.lib.clock import now
+from vrabec.lib.fit import Needs
+from vrabec.models.clusters import Cluster, Cover
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.projects import Grant, Project, Role
@@ -19,7 +21,7 @@ from vrabec.services.history import directory
 from vrabec.services.people import actor_of
 from vrabec.services.record import record
 from vrabec.services.views import ViewWish, save_view
-from vrabec.services.vm_xml import write_xml
+from vrabec.services.vm_xml import Told, write_xml
 
 PASSWORD = "sparrow on the wire"
 _VMS = """
@@ -70,8 +72,11 @@ _PROJECTS = {
 _HOSTS = ("kvm1", "kvm2", "kvm3", "kvm4", "lab2", "lab3", "lab7")
 
 
-def build(*, extra: int = 60) -> dict[str, User]:
-    """Make the world; the people by name: jana (administrator), zdenek (owner), eleni (viewer), inigo."""
+def build(*, extra: int = 60, minutes: int = 7 * 24 * 60) -> dict[str, User]:
+    """Make the world; the people by name: jana (administrator), zdenek (owner), eleni (viewer), inigo.
+
+    There are `extra` machines of no interest, and curves of the last `minutes`.
+    """
     found = people()
     projects = {name: Project.objects.create(name=name, title=title) for name, title in _PROJECTS.items()}
     Grant.objects.create(user=found["zdenek"], project=projects["studium"], role=Role.OWNER)
@@ -88,10 +93,10 @@ def build(*, extra: int = 60) -> dict[str, User]:
         )
         _vm(words.split(), hosts, projects, template, found["jana"])
     _jobs(found["jana"])
-    _history(Vm.objects.get(name="moodle"))
+    _history(Vm.objects.get(name="moodle"), minutes)
     for load in VmLoad.objects.exclude(vm__name="moodle").select_related("vm"):
-        _hour(load)
-    write_xml(Vm.objects.get(name="moodle").pk, _XML)
+        _hour(load, min(60, minutes))
+    write_xml(Vm.objects.get(name="moodle").pk, Told(_XML, Needs(), "1"))
     save_view(
         _actor(found["jana"]),
         ViewWish(name="Labs at night", search="host:lab2,lab3 state:running", sort="cpu"),
@@ -129,18 +134,29 @@ def _template() -> Template:
     )
 
 
+def _cluster(host: str) -> Cluster:
+    """The labs are crammed."""
+    name = "default" if host.startswith("kvm") else "labs"
+    baseline = {"model": "Cascadelake-Server", "features": ["aes", "avx2", "sse4.2"]}
+    limits = {"baseline": baseline} if name == "default" else {"memory_ratio": 1.5, "cover": Cover.OFF}
+    return Cluster.objects.get_or_create(name=name, defaults=limits)[0]
+
+
 def _host(name: str) -> Host:
     lost = name == "lab7"
     return Host.objects.create(
         name=name,
+        cluster=_cluster(name),
         uri=f"qemu+ssh://{name}/system",
         state=HostState.UNREACHABLE if lost else HostState.ONLINE,
         reason="The connection to it ended: no route to host." if lost else "",
+        maintenance_since=now() if name == "lab2" else None,
         cpus=64 if name.startswith("kvm") else 8,
         memory_mib=(256 if name.startswith("kvm") else 32) * 1024,
         libvirt_version="9.0.0",
         domain_type="qemu" if name == "lab3" else "kvm",
         networks=["default", "student-vlan"],
+        offers={"cpu": "<cpu/>", "features": ["aes", "avx2", *(["avx512f"] if name > "kvm2" else [])]},
         pool_free_mib=700 * 1024,
         pool_total_mib=1024 * 1024,
     )
@@ -185,10 +201,10 @@ def _vm(
     return vm
 
 
-def _history(vm: Vm) -> None:
-    """A week of a busy web server, looked at every minute; an hour in it nobody watched."""
+def _history(vm: Vm, minutes: int) -> None:
+    """A busy web server, looked at every minute; an hour in it nobody watched."""
     chance, until, noise = Random(7), now().timestamp(), 0.0  # noqa: S311 - the same picture each time
-    for minute in range(7 * 24 * 60, 0, -1):
+    for minute in range(minutes, 0, -1):
         if 600 < minute < 660:
             continue
         at = until - 60 * (minute - 1)
@@ -199,10 +215,10 @@ def _history(vm: Vm) -> None:
         rings.write(directory() / f"{vm.pk}.ring", vm.uuid, (at - 60, at), load)
 
 
-def _hour(load: VmLoad) -> None:
-    """An hour of a machine whose load is about what it is now."""
+def _hour(load: VmLoad, minutes: int) -> None:
+    """At most an hour of a machine whose load is about what it is now."""
     chance, until, busy = Random(load.vm_id), now().timestamp(), load.cpu_percent  # noqa: S311
-    for minute in range(60, 0, -1):
+    for minute in range(minutes, 0, -1):
         at = until - 60 * (minute - 1)
         cpu = min(100.0, max(0.0, busy + chance.gauss(0, 2)))
         rings.write(directory() / f"{load.vm_id}.ring", load.vm.uuid, (at - 60, at), [cpu, 0, 0, 0, 0, 0])

@@ -50,7 +50,7 @@ def test_what_is_wrong_is_said(site: Site, found: Vm) -> None:
     answer = adopt(site, site.vm, "beta")
     assert answer.status_code == 409
     assert "made by Vrabec" in answer.json()["error"]["message"]
-    assert adopt(site, found, "alpha", who="owner").status_code == 403
+    assert adopt(site, found, "alpha", who="owner").status_code == 404
 
 
 def test_the_page_gives_it(site: Site, found: Vm) -> None:

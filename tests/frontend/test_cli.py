@@ -195,6 +195,7 @@ def test_people_who_may_not_see_hosts_are_shown_no_column(
     [
         "host show kvm1",
         "host show 1",
+        "cluster list",
         "project create gamma --title Γ",
         "token list",
         "template list",

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from tests.cast import Person, Site, site
 from tests.frontend.desk import SAID, desk
+from tests.frontend.playing import play
 from vrabec.frontends.live.app import Live
 from vrabec.lib import tunnel
 from vrabec.lib.clock import now
@@ -92,27 +91,6 @@ class Browser:
     async def leave(self) -> None:
         self.typed.put_nowait({"type": "websocket.disconnect", "code": 1000})
         await self.end()
-
-
-def play(check: Callable[[Live], Awaitable[None]]) -> None:
-    """Run `check` against a live application that hears changes."""
-
-    async def run() -> None:
-        live = Live()
-        await live.hub.start()
-        try:
-            await check(live)
-        finally:
-            for threads in (live.hub._thread, live.consoles._threads):
-                await asyncio.get_running_loop().run_in_executor(threads, _close)
-                threads.shutdown()
-            await live.hub.stop()
-
-    asyncio.run(run())
-
-
-def _close() -> None:
-    connection.close()
 
 
 def ticket(person: Person, site: Site, kind: str = "vnc", *, take: bool = False) -> str:

@@ -12,7 +12,8 @@ from tests.cast import Person, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller
 from vrabec.lib.clock import now
-from vrabec.models.vms import Vm, VmLoad
+from vrabec.models.vms import Vm
+from vrabec.services.facts import Load
 from vrabec.services.history import RANGES, Watched, write_history
 
 __all__ = ["command", "controller", "home", "signed_in", "vrabec"]
@@ -32,7 +33,7 @@ def watch(vm: Vm, *cpu_percent: float, ago_s: float = 0, **rates: float) -> None
     for place, percent in enumerate(cpu_percent):
         rates = {"disk_read_bytes_s": 18 * MB, "net_sent_bytes_s": 500, **rates}
         seen = now() - timedelta(seconds=ago_s + 10 * (len(cpu_percent) - 1 - place))
-        load = VmLoad(vm=vm, cpu_percent=percent, memory_used_mib=96, seen_at=seen, **rates)
+        load = Load(vm_id=vm.pk, cpu_percent=percent, memory_used_mib=96, seen_at=seen, **rates)
         write_history([Watched(load, vm.uuid, 10.0)])
 
 

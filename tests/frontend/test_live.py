@@ -1,8 +1,6 @@
 """The event stream: who is let in, what each viewer hears, and when it ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -11,11 +9,12 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from tests.cast import Person, Site, make_person, site
+from tests.frontend.playing import play
 from vrabec.frontends.live import hub as live_hub
 from vrabec.frontends.live.app import Live
 from vrabec.models.projects import Grant, Role
 from vrabec.models.vms import Seen
-from vrabec.services import facts, vms
+from vrabec.services import facts, vms, whereabouts
 
 __all__ = ["site"]
 LIMIT_SECONDS = 20.0
@@ -67,28 +66,6 @@ class Browser:
         await asyncio.wait_for(self.ended.wait(), LIMIT_SECONDS)
 
 
-def play(check: Callable[[Live], Awaitable[None]]) -> None:
-    """Run `check` against a live application that listens for changes."""
-
-    async def run() -> None:
-        live = Live()
-        await live.hub.start()
-        try:
-            await check(live)
-        finally:
-            with suppress(TimeoutError):
-                await live.hub.read(_close)
-            await live.hub.stop()
-
-    asyncio.run(run())
-
-
-def _close() -> None:
-    from django.db import connection
-
-    connection.close()
-
-
 def bearer(person: Person) -> dict[str, str]:
     return {"authorization": f"Bearer {person.secret}"}
 
@@ -119,7 +96,7 @@ def test_new_and_deleted_machines_are_announced_as_such(site: Site) -> None:
         await owner.hear("hello")
         job = await sync_to_async(vms.create_vm)(actor, wish=site.wish())
         assert (await owner.hear("new"))["vm"] == [job.vm_id]
-        await sync_to_async(facts.vm_is_gone)(site.vm.pk)
+        await sync_to_async(whereabouts.left)(site.vm.pk)
         assert (await owner.hear("gone"))["vm"] == [site.vm.pk]
         await owner.leave()
 

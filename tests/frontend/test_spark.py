@@ -41,7 +41,7 @@ def folder(tmp_path: Path, settings: Any) -> Path:
 def look(vm: Vm, cpu_percent: float, *, later_s: float = 0) -> None:
     """What a sweep writes of `vm`."""
     seen_at = now() + timedelta(seconds=later_s)
-    facts.write_loads([VmLoad(vm=vm, cpu_percent=cpu_percent, memory_used_mib=96, seen_at=seen_at)])
+    facts.write_loads([facts.Load(vm_id=vm.pk, cpu_percent=cpu_percent, memory_used_mib=96, seen_at=seen_at)])
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def running(site: Site) -> Vm:
 def test_a_line_runs_below_the_picture_where_nobody_watched(
     values: list[float | None], path: str, is_whole: bool
 ) -> None:
-    spark = spark_of(values)
+    spark = spark_of(tuple(values))
     assert (spark.path, spark.is_whole) == (path, is_whole)
 
 

@@ -6,9 +6,10 @@ from django.test import Client
 from tests.cast import Person, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller
+from vrabec.lib.fit import Needs
 from vrabec.models.vms import Seen, Vm
 from vrabec.models.xml import VmXml
-from vrabec.services.vm_xml import write_xml
+from vrabec.services.vm_xml import Told, write_xml
 
 __all__ = ["command", "controller", "home", "signed_in", "vrabec"]
 TEXT = "<domain type='kvm'>\n  <name>alpha.web</name>\n  <title>a\t\u202eb</title>\n</domain>\n"
@@ -21,7 +22,7 @@ def page_of(person: Person, site: Site) -> str:
 
 
 def test_the_tab_shows_the_xml_as_text_with_a_button_that_copies_it(site: Site) -> None:
-    write_xml(site.vm.pk, TEXT)
+    write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     page = page_of(site.owner, site)
     assert "&lt;name&gt;alpha.web&lt;/name&gt;" in page
     assert "<name>alpha.web" not in page
@@ -36,7 +37,7 @@ def test_before_the_first_look_the_tab_says_what_to_wait_for(site: Site) -> None
 
 
 def test_who_may_only_look_has_no_such_tab(site: Site) -> None:
-    write_xml(site.vm.pk, TEXT)
+    write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     for person, shown in ((site.owner, True), (site.teammate, False)):
         client = Client()
         client.force_login(person.user)
@@ -48,20 +49,20 @@ def test_rest_gives_it_as_it_was_seen(site: Site) -> None:
     client = Client(headers={"authorization": f"Bearer {site.owner.secret}"})
     path = f"/api/v1/vms/{site.vm.pk}/xml"
     assert client.get(path, secure=True).json()["error"]["code"] == "not_found"
-    write_xml(site.vm.pk, TEXT)
+    write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     assert client.get(path, secure=True).json()["xml"] == TEXT
 
 
 def test_only_what_differs_is_written(site: Site) -> None:
-    assert write_xml(site.vm.pk, TEXT)
+    assert write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     first = VmXml.objects.get().seen_at
-    assert not write_xml(site.vm.pk, TEXT)
+    assert not write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     assert VmXml.objects.get().seen_at == first
-    assert write_xml(site.vm.pk, "<domain/>")
+    assert write_xml(site.vm.pk, Told("<domain/>", Needs(), "2"))
     assert VmXml.objects.get().text == "<domain/>"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_command_prints_every_sign_into_a_file(site: Site, vrabec: Vrabec) -> None:
-    write_xml(site.vm.pk, TEXT)
+    write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     assert vrabec("vm", "xml", "web").out == TEXT

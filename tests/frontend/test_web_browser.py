@@ -20,7 +20,7 @@ from vrabec.models.changes import announce
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.users import User
 from vrabec.models.vms import Seen, Vm
-from vrabec.services import facts, vms
+from vrabec.services import facts, vms, whereabouts
 
 __all__ = ["controller"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
@@ -236,7 +236,7 @@ def test_new_rows_are_offered_and_gone_rows_stay_until_asked(visit: Visit, site:
     assert page.locator("tbody tr").count() == 1
     refresh.click()
     expect(page.locator("tbody tr")).to_have_count(2)
-    facts.vm_is_gone(site.vm.pk)
+    whereabouts.left(site.vm.pk)
     expect(page.locator("tr.is-gone")).to_contain_text("web")
     assert page.locator("tbody tr").count() == 2
 

@@ -15,7 +15,7 @@ from tests.frontend.test_web_browser import Visit, before_the_controller, browse
 from tests.frontend.test_web_vms import browser as signed_in
 from tests.frontend.test_web_vms import text_of
 from vrabec.lib.clock import now
-from vrabec.models.vms import Seen, Vm, VmLoad
+from vrabec.models.vms import Seen, Vm
 from vrabec.services import facts
 
 __all__ = ["before_the_controller", "browser", "controller", "visit"]
@@ -52,7 +52,9 @@ def running(site: Site) -> Vm:
 def look(vm: Vm, cpu_percent: float) -> None:
     """What a sweep writes of `vm`."""
     rates = {"disk_read_bytes_s": 18 * MB, "net_sent_bytes_s": 5 * MB}
-    facts.write_loads([VmLoad(vm=vm, cpu_percent=cpu_percent, memory_used_mib=96, seen_at=now(), **rates)])
+    facts.write_loads(
+        [facts.Load(vm_id=vm.pk, cpu_percent=cpu_percent, memory_used_mib=96, seen_at=now(), **rates)]
+    )
 
 
 def test_the_figures_stand_on_the_page_in_words(site: Site, running: Vm) -> None:

@@ -15,7 +15,7 @@ from tests.lab.switch import LabSwitch
 @pytest.fixture(scope="session")
 def lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
     """A real host that all tests of a worker share: leave it as you found it."""
-    _need_lab()
+    need_lab()
     with LabHost("shared", tmp_path_factory.mktemp("lab") / "host") as host:
         yield host
 
@@ -23,7 +23,7 @@ def lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
 @pytest.fixture(scope="session")
 def other_lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
     """As `lab_host`, with libvirt and QEMU of another Debian than this machine's."""
-    _need_lab()
+    need_lab()
     if shutil.which("mmdebstrap", path=labs.PATH) is None:
         pytest.skip("hosts of another Debian need mmdebstrap")
     root = hypervisor_root(other_suite())
@@ -34,7 +34,7 @@ def other_lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost
 @pytest.fixture
 def fresh_lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
     """A real host of the test's own, to be broken."""
-    _need_lab()
+    need_lab()
     with LabHost("fresh", tmp_path_factory.mktemp("lab") / "host", storage_mib=64) as host:
         yield host
 
@@ -42,7 +42,7 @@ def fresh_lab_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost
 @pytest.fixture
 def lab_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabHost, LabHost]]:
     """Two real hosts of the test's own, one and two, on a switch: for migrations."""
-    _need_lab()
+    need_lab()
     directory = tmp_path_factory.mktemp("lab")
     with (
         LabSwitch() as switch,
@@ -61,6 +61,7 @@ def fleet_host() -> Iterator[TestFleetHost]:
         yield host
 
 
-def _need_lab() -> None:
+def need_lab() -> None:
+    """Skip the test where lab hosts cannot run."""
     if reason := missing():
         pytest.skip(reason)

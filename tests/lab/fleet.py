@@ -59,6 +59,11 @@ class TestFleetHost:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """The daemon's."""
+        return self._running.pid
+
     def hang(self) -> None:
         """Stop libvirtd where it is: its socket accepts, nothing answers."""
         self._signal(signal.SIGSTOP)
@@ -79,9 +84,13 @@ class TestFleetHost:
         labs.remove(self.lab_name)
 
     def _signal(self, number: signal.Signals) -> None:
+        self._running.send_signal(number)
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._libvirtd is None:
             raise LabError("this fleet host is off")
-        self._libvirtd.send_signal(number)
+        return self._libvirtd
 
     def _wait(self, libvirtd: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + 30

@@ -1,6 +1,7 @@
-"""An ssh server of a lab host, reached from this machine: real sshd, real keys, on a port of 127.0.0.1.
+"""An ssh server of a lab host, reached from this machine: real sshd, real keys.
 
-It lives in the host's mounts, names and processes, but in this machine's network: that is all it needs of it.
+It listens at the host's address, where this machine has a way to that; else on a port of 127.0.0.1: it then
+lives in the host's mounts, names and processes, but in this machine's network.
 """
 
 import os
@@ -19,7 +20,7 @@ from tests.lab.host import LabError, LabHost
 
 SSHD = shutil.which("sshd", path=labs.PATH)
 _CONFIG = """\
-ListenAddress 127.0.0.1
+ListenAddress {address}
 Port {port}
 HostKey {folder}/host_key
 UsePAM yes
@@ -41,7 +42,8 @@ class LabSshd:
     def __init__(self, host: LabHost, folder: Path) -> None:
         self.host = host
         self.folder = folder
-        self.port = _free_port()
+        self.address: str = host.address or "127.0.0.1"
+        self.port = 22 if host.address else _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -59,7 +61,7 @@ class LabSshd:
 
     def uri(self, user: str = "root") -> str:
         """How Vrabec is told to go there."""
-        return f"qemu+ssh://{user}@127.0.0.1:{self.port}/system"
+        return f"qemu+ssh://{user}@{self.address}:{self.port}/system"
 
     def new_key(self) -> None:
         """Give the host another key, as a new installation does."""
@@ -79,10 +81,11 @@ class LabSshd:
 
     def start(self, more: str = "") -> None:
         """Start it with `more` lines of configuration, and wait until it listens."""
-        text = _CONFIG.format(port=self.port, folder=self.folder, more=more)
+        text = _CONFIG.format(address=self.address, port=self.port, folder=self.folder, more=more)
         (self.folder / "sshd_config").write_text(text)
         self.host.run("mkdir", "-p", "-m", "755", "/run/sshd")
-        enter = ["nsenter", f"--target={self.host.init_pid()}", "--mount", "--uts", "--pid", "--"]
+        spaces = ["--mount", "--uts", "--pid", *(["--net"] if self.host.address else [])]
+        enter = ["nsenter", f"--target={self.host.init_pid()}", *spaces, "--"]
         self._process = subprocess.Popen(
             [*enter, str(SSHD), "-D", "-e", "-f", str(self.folder / "sshd_config")],
             stdin=subprocess.DEVNULL, stderr=(self.folder / "log").open("ab"),
@@ -103,10 +106,15 @@ class LabSshd:
         self._process.kill()
         self._process.wait()
         self._process = None
+        deadline = time.monotonic() + 10
+        while self._listens():  # the kernel closes what a killed process had open a moment after its end
+            if time.monotonic() > deadline:
+                raise LabError(f"port {self.port} still answers")
+            time.sleep(0.02)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.address, self.port)) == 0
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """A network between lab hosts: a bridge in a network namespace of its own, each host on it by eth0.
 
-Nothing of it touches this machine's network, so every lab uses the same addresses.
+Nothing of it touches this machine's network, so every lab uses the same addresses; one that this machine is
+to reach has a cable to here, and addresses of its own.
 """
 
 import subprocess
@@ -10,13 +11,20 @@ from typing import Self
 from tests.lab import labs
 
 SUBNET = "10.77.0"
+REACHED = "10.78"
+"""How the addresses of labs begin that this machine reaches; their number follows."""
 
 
 class LabSwitch:
-    """A switch that is on inside `with`; hosts plug themselves in when they boot, and know all names."""
+    """A switch that is on inside `with`; hosts plug themselves in when they boot, and know all names.
 
-    def __init__(self) -> None:
+    `is_reached`: this machine has a cable into it, too, and reaches the hosts at their addresses.
+    """
+
+    def __init__(self, *, is_reached: bool = False) -> None:
         self.lab_name = labs.new_name()
+        self.subnet = SUBNET
+        self._is_reached = is_reached
         self.directory = labs.directory_of(self.lab_name)
         self.hosts_file = self.directory / "hosts"
         self._ports: list[str] = []
@@ -28,6 +36,8 @@ class LabSwitch:
         _ip("netns", "add", self.lab_name)
         self._run("link", "add", "switch", "type", "bridge")
         self._run("link", "set", "switch", "up")
+        if self._is_reached:
+            self._reach()
         return self
 
     def __exit__(
@@ -42,7 +52,7 @@ class LabSwitch:
     def reserve(self, host: str) -> str:
         """The address of this host from now on; hosts look each other up in /etc/hosts."""
         self._ports.append(host)
-        address = f"{SUBNET}.{len(self._ports)}"
+        address = f"{self.subnet}.{len(self._ports)}"
         with self.hosts_file.open("a") as hosts:
             hosts.write(f"{address} {host}\n")
         return address
@@ -66,6 +76,19 @@ class LabSwitch:
     def join(self, host: str) -> None:
         """Put the cable of a host back."""
         self._run("link", "set", self._port(host), "up")
+
+    def _reach(self) -> None:
+        """Lay a cable to this machine, of the first number that no other lab has; it goes with the switch."""
+        number = next(filter(self._lay, range(1, 255)))
+        self.subnet = f"{REACHED}.{number}"
+        self._run("link", "set", "uplink", "master", "switch", "up")
+        _ip("address", "add", f"{self.subnet}.254/24", "dev", f"vrabeclab{number}")
+        _ip("link", "set", f"vrabeclab{number}", "up")
+
+    def _lay(self, number: int) -> bool:
+        command = ["ip", "link", "add", f"vrabeclab{number}", "type", "veth"]
+        command += ["peer", "name", "uplink", "netns", self.lab_name]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def _port(self, host: str) -> str:
         return f"port{self._ports.index(host) + 1}"

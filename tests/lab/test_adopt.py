@@ -12,7 +12,9 @@ from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
 from tests.lab.sshd import LabSshd
 from tests.service.made_up import end_of
+from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
+from vrabec.inventory.writer import Writer
 from vrabec.lib import ssh
 from vrabec.lib.actor import SYSTEM
 from vrabec.lib.errors import Conflict
@@ -68,7 +70,9 @@ def test_a_confirmed_host_is_added_and_online_until_its_key_changes(server: LabS
         add_host(SYSTEM, name="kvm2", uri=server.uri(), fingerprint="SHA256:another")
     assert end_of(add_host(SYSTEM, name="kvm2", uri=server.uri(), fingerprint=seen)).state == JobState.DONE
     assert POOL in server.host.run("virsh", "pool-list", "--name").split()
-    watch = HostWatch(Host.objects.get())
+    writer = Writer()
+    watch = HostWatch(Host.objects.get(), writer, Turns())
+    writer.start()
     watch.start()
     try:
         becomes(HostState.ONLINE)
@@ -82,6 +86,8 @@ def test_a_confirmed_host_is_added_and_online_until_its_key_changes(server: LabS
     finally:
         watch.stop()
         watch.join(30)
+        writer.stop()
+        writer.join(30)
 
 
 def becomes(state: HostState) -> None:

@@ -11,9 +11,9 @@ from tests.lab.host import LabHost
 from tests.service.conftest import quick, start_engine
 from tests.sweep.machines import make_template
 from tests.sweep.verbs import OneMachine, bring
-from vrabec.hypervisor import connection, events, lifecycle
+from vrabec.hypervisor import connection, domains, events, lifecycle
 from vrabec.hypervisor.connection import HostConnection
-from vrabec.hypervisor.spec import DomainFacts
+from vrabec.hypervisor.spec import DomainFacts, Standing
 from vrabec.inventory.rows import Rows
 from vrabec.jobs.plans import PLANS
 from vrabec.lib.actor import SYSTEM
@@ -41,7 +41,7 @@ class Machine:
 
     @property
     def found(self) -> DomainFacts:
-        found = lifecycle.facts(self.host, str(self.row.uuid))
+        found = domains.facts(self.host, str(self.row.uuid))
         assert found
         return found
 
@@ -146,7 +146,7 @@ def test_a_hibernated_machine_stays_so_when_its_host_loses_power(
     with connection.open_host(fresh_lab_host.uri) as machine.host:
         rows = Rows(Host.objects.get().pk)
         rows.saw(machine.found.uuid, machine.found)
-        rows.keep_wish(machine.found)
+        rows.keep_wishes([Standing.of(machine.found)])
         assert machine.told == ("hibernated", "hibernated", Wished.OFF)
         assert machine.do("start").state == JobState.DONE
         assert machine.told == ("running", "running", Wished.ON)
@@ -158,7 +158,7 @@ def test_deleting_a_hibernated_machine_leaves_no_memory_behind(
     machine.do("hibernate")
     uuid = str(machine.row.uuid)
     assert machine.do("delete").state == JobState.DONE
-    assert lifecycle.facts(machine.host, uuid) is None
+    assert domains.facts(machine.host, uuid) is None
     assert list((fresh_lab_host.storage / "qemu/save").glob("*.save")) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.host import LabHost
 from tests.unit.test_xml import TINY
-from vrabec.hypervisor import lifecycle, xml
+from vrabec.hypervisor import domains, lifecycle, xml
 from vrabec.hypervisor.connection import HostConnection, open_host
 from vrabec.hypervisor.spec import DomainState
 from vrabec.lib.errors import HostError
@@ -33,7 +33,7 @@ def test_a_machine_starts_by_uefi_and_takes_its_variables_along(
     fresh_lab_host: LabHost, connection: HostConnection
 ) -> None:
     lifecycle.start(connection, SPEC.uuid)
-    found = lifecycle.facts(connection, SPEC.uuid)
+    found = domains.facts(connection, SPEC.uuid)
     assert found
     assert found.state == DomainState.RUNNING
     variables = fresh_lab_host.storage / "qemu/nvram"

@@ -14,7 +14,7 @@ from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
 from tests.service.made_up import end_of
 from tests.sweep.machines import POOL, Deletes, empty, make_template
-from vrabec.hypervisor import edits, lifecycle, storage, transfer, xml
+from vrabec.hypervisor import domains, edits, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.spec import DomainState
 from vrabec.lib.actor import SYSTEM
 from vrabec.models.jobs import JobState
@@ -55,7 +55,7 @@ def test_a_renamed_machine_starts_from_its_old_disk(off: Off) -> None:
     before = row()
     job = end_of(rename_vm(SYSTEM, vm=before, name="other"))
     assert (job.state, row().name, row().domain_name) == (JobState.DONE, "other", "main.other")
-    found = lifecycle.facts(off.host, str(before.uuid))
+    found = domains.facts(off.host, str(before.uuid))
     assert found is not None
     assert (found.name, found.title, found.disks[0].path) == ("main.other", "other", off.disk_path(before))
     assert end_of(vms.start_vm(SYSTEM, vm=row())).state == JobState.DONE
@@ -100,7 +100,7 @@ def test_a_machine_that_is_off_is_resized_at_once(off: Off) -> None:
     vm = row()
     job = end_of(resize_vm(SYSTEM, vm=vm, sizes=VmSizes(cpus=2, memory_mib=96, disk_mib=32)))
     assert job.state == JobState.DONE, job.error_message
-    found, disk = lifecycle.facts(off.host, str(vm.uuid)), storage.volume(off.host, POOL, disk_name(vm))
+    found, disk = domains.facts(off.host, str(vm.uuid)), storage.volume(off.host, POOL, disk_name(vm))
     assert found is not None
     assert disk is not None
     assert (found.cpus, found.memory_mib, disk.capacity_mib) == (2, 96, 32)
@@ -132,7 +132,7 @@ def test_a_resize_on_a_hung_host_says_so_and_may_be_retried(off: Off, lab_host: 
         lab_host.resume()
     assert (job.state, job.error_code) == (JobState.FAILED, "unavailable")
     assert "lab does not answer" in job.error_message
-    found = lifecycle.facts(off.host, str(vm.uuid))
+    found = domains.facts(off.host, str(vm.uuid))
     assert found is not None
     assert (found.defined_cpus, row().disk_mib) == (1, 16)
     assert end_of(retry_job(SYSTEM, job=job)).state == JobState.DONE
@@ -150,7 +150,7 @@ def test_a_copy_runs_beside_its_original_and_outlives_it(off: Off) -> None:
     assert told["ssh_authorized_keys"] == [*first["ssh_authorized_keys"], NEW_KEY]
     assert told["password"].startswith("$6$")
     assert told["password"] != first["password"]
-    found = lifecycle.facts(off.host, str(copy.uuid))
+    found = domains.facts(off.host, str(copy.uuid))
     assert found is not None
     assert (found.name, found.macs, copy.seen) == ("main.copy", (copy.mac,), Seen.OFF)
     assert found.disks[0].path == off.disk_path(copy)
@@ -158,6 +158,6 @@ def test_a_copy_runs_beside_its_original_and_outlives_it(off: Off) -> None:
         assert end_of(vms.start_vm(SYSTEM, vm=vm)).state == JobState.DONE
     source.refresh_from_db()
     assert end_of(vms.delete_vm(SYSTEM, vm=source)).state == JobState.DONE
-    found = lifecycle.facts(off.host, str(copy.uuid))
+    found = domains.facts(off.host, str(copy.uuid))
     assert found is not None
     assert found.state is DomainState.RUNNING

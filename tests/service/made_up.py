@@ -68,10 +68,12 @@ def end_of(job: Job) -> Job:
 
 def until(look: Callable[[], T], is_it: Callable[[T], bool] = bool) -> T:
     """What `look` gives as soon as it is so."""
-    deadline = time.monotonic() + PATIENCE_S
+    begin = time.monotonic()
     while not is_it(found := look()):
-        assert time.monotonic() < deadline, f"still {found!r} after {PATIENCE_S} s"
-        time.sleep(0.005)
+        waited = time.monotonic() - begin
+        assert waited < PATIENCE_S, f"still {found!r} after {PATIENCE_S} s"
+        # Looks take time from what is waited for: the longer it takes, the rarer they are.
+        time.sleep(min(0.1, 0.005 + waited / 10))
     return found
 
 

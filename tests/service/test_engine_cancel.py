@@ -80,6 +80,34 @@ def test_past_the_point_of_no_return_a_cancel_is_refused(engine: Engine, site: S
     assert answers == [False, False]
 
 
+def test_a_step_that_burns_the_way_back_is_tried_again_until_the_way_is_open(
+    engine: Engine, site: Site
+) -> None:
+    answers: list[bool] = []
+
+    def look(run: Run) -> None:
+        run.no_way_back()
+        answers.extend([run.is_only_forward, cancel(run.job.pk), run.is_cancelled()])
+        if run.job.tries:
+            run.way_back()
+        raise ValueError("not so")
+
+    site.always["do two"] = look
+    job = end_of(queued("final"))
+    assert (job.state, answers) == (JobState.FAILED, [True, False, False] * 2)
+    assert "undo two" in site.calls
+
+
+def test_a_cancel_before_the_way_back_is_burnt_wins(engine: Engine, site: Site) -> None:
+    def look(run: Run) -> None:
+        assert cancel(run.job.pk)
+        run.no_way_back()
+
+    site.always["do two"] = look
+    assert end_of(queued()).state == JobState.CANCELLED
+    assert site.made == []
+
+
 def test_a_cancel_between_the_check_and_the_mark_wins(
     engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from tests.cast import Site, site
-from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
+from tests.cast import Site, make_host, site
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason, Standing
 from vrabec.inventory.rows import Rows
 from vrabec.lib import clock
 from vrabec.models.audit import Audit
@@ -14,7 +16,7 @@ from vrabec.models.hosts import HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.models.xml import VmXml
-from vrabec.services import facts, states, vms
+from vrabec.services import facts, states, vms, whereabouts
 
 __all__ = ["site"]
 
@@ -40,7 +42,6 @@ def domain(vm: Vm, state: DomainState = DomainState.RUNNING, **changes: object) 
         "agent_connected": False,
         "vrabec_id": vm.pk,
         "controller": "",
-        "xml_digest": "x",
         "autostart": False,
     }
     return DomainFacts(**(values | changes))  # type: ignore[arg-type]
@@ -53,6 +54,14 @@ def test_only_what_changed_is_written(site: Site) -> None:
     assert Vm.objects.get(pk=site.vm.pk).version == version == 2
 
 
+def test_a_row_follows_its_machine_to_another_host(site: Site) -> None:
+    other = make_host("kvm2")
+    Vm.objects.create(host=other, uuid=site.vm.uuid, name="stray", domain_name="stray", is_managed=False)
+    facts.vm_moved(site.vm.pk, other.pk, is_ready=True)
+    (row,) = Vm.objects.present().filter(uuid=site.vm.uuid)
+    assert (row.pk, row.host, row.is_ready) == (site.vm.pk, other, True)
+
+
 def test_the_xml_of_ours_and_of_others_is_kept(site: Site) -> None:
     rows = Rows(site.host.pk)
     rows.saw(str(site.vm.uuid), domain(site.vm, xml="<domain>1</domain>"))
@@ -60,6 +69,64 @@ def test_the_xml_of_ours_and_of_others_is_kept(site: Site) -> None:
     found = domain(site.vm, uuid=str(uuid4()), name="found", xml="<domain>2</domain>")
     pk = rows.saw(found.uuid, found)
     assert VmXml.objects.get(vm_id=pk).text == "<domain>2</domain>"
+
+
+def test_where_the_state_alone_is_new_nothing_else_is_written(site: Site) -> None:
+    rows = Rows(site.host.pk)
+    rows.saw(str(site.vm.uuid), domain(site.vm, xml="<domain>1</domain>"))
+    before = Vm.objects.get(pk=site.vm.pk)
+    rows.saw_all({str(site.vm.uuid): DomainState.PAUSED, str(uuid4()): DomainState.RUNNING})
+    after = Vm.objects.get(pk=site.vm.pk)
+    assert (after.seen, after.version) == (Seen.PAUSED, before.version + 1)
+    assert after.state_since > before.state_since
+    assert VmXml.objects.get(vm=site.vm).text == "<domain>1</domain>"
+    assert not Vm.objects.exclude(pk=site.vm.pk).filter(host=site.host).exists()
+
+
+def test_many_machines_cost_as_many_statements_as_one(site: Site) -> None:
+    rows = Rows(site.host.pk)
+
+    def statements(found: list[DomainFacts]) -> int:
+        with CaptureQueriesContext(connection) as made:
+            rows.saw_all({one.uuid: one for one in found})
+        return len(made)
+
+    vms = [site.make_vm(f"vm-{number}") for number in range(30)]
+    few = statements([domain(site.vm, xml="<one/>")])
+    assert statements([domain(vm, xml="<one/>") for vm in vms]) == few
+    assert Vm.objects.filter(seen=Seen.RUNNING, version=2).count() == 31
+    foreign = [Vm(name=f"old-{number}", domain_name="old", cpus=1, memory_mib=64) for number in range(21)]
+    few = statements([domain(foreign[0], xml="<one/>")])
+    assert statements([domain(vm, xml="<one/>") for vm in foreign[1:]]) == few
+    assert VmXml.objects.count() == 52
+
+
+def test_what_others_wrote_meanwhile_is_not_taken_for_unchanged(site: Site) -> None:
+    rows = Rows(site.host.pk)
+    others = [site.make_vm(name) for name in ("marked", "deleted")]
+    found = [domain(vm, digest="1") for vm in (site.vm, *others)]
+    rows.saw_all({one.uuid: one for one in found})
+
+    def same() -> set[str]:
+        known = rows.known()
+        return {one.uuid for one in found if one.uuid in known and known[one.uuid].is_same(look(one))}
+
+    assert same() == {one.uuid for one in found}
+    facts.write_vm(others[0].pk, Seen.OFF)
+    whereabouts.left(others[1].pk)
+    assert same() == {str(site.vm.uuid)}
+
+
+def look(found: DomainFacts) -> Look:
+    return Look(found.uuid, found.digest, found.state, found.off_reason, found.autostart, lambda: found)
+
+
+def test_a_machine_whose_agent_went_is_not_ready_any_more(site: Site) -> None:
+    facts.write_vm(site.vm.pk, Seen.RUNNING, is_ready=True)
+    Rows(site.host.pk).saw(str(site.vm.uuid), domain(site.vm, agent_connected=True))
+    assert Vm.objects.get(pk=site.vm.pk).is_ready
+    Rows(site.host.pk).saw(str(site.vm.uuid), domain(site.vm))
+    assert not Vm.objects.get(pk=site.vm.pk).is_ready
 
 
 def test_a_machine_that_stops_is_not_ready_any_more(site: Site) -> None:
@@ -114,8 +181,8 @@ def test_after_a_host_reboot_what_should_run_is_started_again(site: Site) -> Non
     rows = Rows(site.host.pk)
     found = domain(site.vm, DomainState.OFF)
     rows.saw(found.uuid, found)
-    rows.keep_wish(found)
-    rows.keep_wish(found)
+    rows.keep_wishes([Standing.of(found)])
+    rows.keep_wishes([Standing.of(found)])
     assert Job.objects.get().kind == "vm.start"
     assert Audit.objects.get(action="vm.keep").actor == "vrabec"
 
@@ -125,7 +192,7 @@ def test_what_was_shut_down_while_nobody_looked_stays_off(site: Site) -> None:
     rows = Rows(site.host.pk)
     found = domain(site.vm, DomainState.OFF, off_reason=OffReason.SHUTDOWN)
     rows.saw(found.uuid, found)
-    rows.keep_wish(found)
+    rows.keep_wishes([Standing.of(found)])
     assert not Job.objects.exists()
     assert Vm.objects.get(pk=site.vm.pk).wished == Wished.OFF
 
@@ -135,7 +202,7 @@ def test_a_machine_saved_while_nobody_looked_is_not_woken(site: Site) -> None:
     rows = Rows(site.host.pk)
     found = domain(site.vm, DomainState.HIBERNATED)
     rows.saw(found.uuid, found)
-    rows.keep_wish(found)
+    rows.keep_wishes([Standing.of(found)])
     vm = Vm.objects.get(pk=site.vm.pk)
     assert (vm.seen, vm.wished) == (Seen.HIBERNATED, Wished.OFF)
     assert states.shown_vm(vm, None, site.host).key == "hibernated"
@@ -159,7 +226,7 @@ def test_autostart_is_forbidden_to_managed_machines_alone_and_once(site: Site) -
     for vm in (foreign, site.vm, site.vm):
         found = domain(vm, DomainState.OFF, autostart=True)
         rows.saw(found.uuid, found)
-        rows.check_autostart(found)
+        rows.check_autostart(Standing.of(found))
     assert [(job.kind, job.vm_id) for job in Job.objects.all()] == [("vm.autostart_off", site.vm.pk)]
     assert states.starts_with_host(Vm.objects.get(name="old"))
     assert not states.starts_with_host(Vm.objects.get(pk=site.vm.pk))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 
+import libvirt
 import pytest
 from django.db import connection
 
@@ -11,8 +12,11 @@ from tests.lab import TestFleetHost
 from tests.lab.fixtures import fleet_host
 from vrabec.hypervisor import stats
 from vrabec.inventory import watch
+from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
+from vrabec.inventory.writer import Writer
 from vrabec.models.hosts import Host, HostState
+from vrabec.models.vms import Seen, Vm
 
 __all__ = ["fleet_host"]
 SILENT_SECONDS = 0.3
@@ -28,7 +32,9 @@ def watched(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostWatch]:
     """A watch of `host` with short limits, and somebody who checks its silence, as the fleet does."""
     monkeypatch.setattr(watch, "UNREACHABLE_SECONDS", SILENT_SECONDS)
     monkeypatch.setattr(watch, "SWEEP_SECONDS", 0.05)
-    running, stop = HostWatch(host), threading.Event()
+    writer = Writer()
+    running, stop = HostWatch(host, writer, Turns()), threading.Event()
+    writer.start()
     checker = threading.Thread(target=_check, args=[running, stop])
     running.start()
     checker.start()
@@ -37,6 +43,9 @@ def watched(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostWatch]:
     running.stop()
     checker.join()
     running.join(30)
+    running.guests.join(30)
+    writer.stop()
+    writer.join(30)
 
 
 def _check(running: HostWatch, stop: threading.Event) -> None:
@@ -57,6 +66,19 @@ def test_a_host_that_hung_for_less_than_the_keepalive_is_online_again_without_a_
     wait_until(becomes(host, HostState.UNREACHABLE), "unreachable")
     fleet_host.resume()
     wait_until(becomes(host, HostState.ONLINE), "online again", seconds=10)
+
+
+def test_a_pause_is_seen_without_its_xml_being_read_again(
+    watched: HostWatch, host: Host, fleet_host: TestFleetHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(becomes(host, HostState.ONLINE), "online")
+    monkeypatch.setattr(watch, "_facts", lambda host, uuid: pytest.fail("read"))
+    raw = libvirt.open(fleet_host.uri)
+    domain = raw.lookupByName("test")
+    for change, seen in ((domain.suspend, Seen.PAUSED), (domain.resume, Seen.RUNNING)):
+        change()
+        wait_until(lambda seen=seen: Vm.objects.get(host=host).seen == seen, f"it is {seen.name}")
+    raw.close()
 
 
 def test_a_host_whose_sweep_takes_long_is_not_silent(

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import free_port, migrated
+from tests.installation import free_port, install
 from vrabec.config.files import Config
 from vrabec.config.port import check_port
+from vrabec.config.tls import ensure_certificate
 from vrabec.lib.errors import Conflict
 
 
 def test_a_port_that_another_program_has_ends_serve_with_a_sentence(tmp_path: Path) -> None:
-    there = migrated(tmp_path)
+    there = install(tmp_path)  # there is no database yet: the port is looked at first
+    ensure_certificate(there.data / "tls/certificate.pem", there.data / "tls/key.pem")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         there.config.write_text(f'{there.config.read_text()}port = {port}\nlisten = "127.0.0.1"\n')

@@ -37,11 +37,11 @@ class Renames(Edit):
 
     def ended_wrong(self) -> list[str]:
         """The job ended as it must, and both sides have one name."""
-        from vrabec.hypervisor import lifecycle
+        from vrabec.hypervisor import domains
         from vrabec.models.vms import Vm
 
         vm = Vm.objects.get(host__isnull=False)
-        found = lifecycle.facts(self.host, str(vm.uuid))
+        found = domains.facts(self.host, str(vm.uuid))
         names = (vm.name, vm.domain_name, found and found.name, found and found.title)
         wanted = (self.name, f"main.{self.name}", f"main.{self.name}", self.name)
         wrong = [] if names == wanted else [f"wrong: {names}"]
@@ -89,12 +89,12 @@ class Resizes(Edit):
 
     def sizes_but(self, wanted: tuple[int, int, int]) -> list[str]:
         """Whether row or host say other next CPUs, next MiB of memory and MiB of disk, or others run now."""
-        from vrabec.hypervisor import lifecycle, storage
+        from vrabec.hypervisor import domains, lifecycle, storage
         from vrabec.models.vms import Vm
         from vrabec.workflows.vms import disk_name
 
         vm = Vm.objects.get()
-        runs = lifecycle.facts(self.host, str(vm.uuid))
+        runs = domains.facts(self.host, str(vm.uuid))
         lifecycle.destroy(self.host, str(vm.uuid))  # libvirt tells the size of a disk in use from its start
         disk = storage.volume(self.host, POOL, disk_name(vm))
         assert runs, "the machine is there"

@@ -195,9 +195,9 @@ def empty(host: Any) -> None:
     """No machine, and an empty pool."""
     from django.conf import settings
 
-    from vrabec.hypervisor import lifecycle, storage
+    from vrabec.hypervisor import domains, lifecycle, storage
 
-    for found in list(lifecycle.all_facts(host)):
+    for found in list(domains.all_facts(host)):
         lifecycle.destroy(host, found.uuid)
         lifecycle.undefine(host, found.uuid)
     storage.ensure_pool(host, POOL, settings.VRABEC_IMAGES_DIR)
@@ -216,26 +216,26 @@ def jobs_but(*states: str) -> list[str]:
 
 def running_but(host: Any, count: int) -> list[str]:
     """Whether another number of machines runs than `count`."""
-    from vrabec.hypervisor import lifecycle
+    from vrabec.hypervisor import domains
 
-    running = [found.name for found in lifecycle.all_facts(host) if found.state == "running"]
+    running = [found.name for found in domains.all_facts(host) if found.state == "running"]
     kind = "doubled" if len(running) > count else "wrong"
     return [] if len(running) == count else [f"{kind}: {running} run"]
 
 
 def disagreements(host: Any) -> list[str]:
     """What the host has and the rows do not know, or the other way round."""
-    from vrabec.hypervisor import lifecycle, storage
+    from vrabec.hypervisor import domains, storage
     from vrabec.models.jobs import Job
     from vrabec.models.vms import Vm
     from vrabec.workflows.vms import disk_name, seed_name
 
     rows = list(Vm.objects.present())
-    domains = {found.uuid for found in lifecycle.all_facts(host)}
+    defined = {found.uuid for found in domains.all_facts(host)}
     volumes = {name for name in storage.volume_names(host, POOL) if not name.startswith("template-")}
     known = {name for vm in rows for name in (disk_name(vm), seed_name(vm))}
     wrong = [f"left over: volume {name}" for name in volumes - known]
     wrong += [f"lost: volume {name}" for name in known - volumes]
-    wrong += [f"left over: domain {uuid}" for uuid in domains - {str(vm.uuid) for vm in rows}]
-    wrong += [f"left over: row {vm.name} has no domain" for vm in rows if str(vm.uuid) not in domains]
+    wrong += [f"left over: domain {uuid}" for uuid in defined - {str(vm.uuid) for vm in rows}]
+    wrong += [f"left over: row {vm.name} has no domain" for vm in rows if str(vm.uuid) not in defined]
     return wrong + [f"left over: job {job.pk} is active" for job in Job.objects.active()]

@@ -116,7 +116,7 @@ class Points:
         quiet = self._quietly(write)
 
         def counted(job: Job, *conditions: Any, **fields: Any) -> None:
-            if fields.keys() == {"percent"}:
+            if fields.keys() in ({"percent"}, {"percent", "args"}):
                 # Progress comes when it comes; to be killed there is to be killed inside the step.
                 return quiet(job, *conditions, **fields)
             step, call = _what(job, fields)

@@ -3,7 +3,10 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-HYPERVISOR = ("connection", "lifecycle", "edits", "storage", "transfer", "agent", "probe", "hostkey")
+HYPERVISOR = (
+    "connection", "lifecycle", "edits", "storage", "transfer", "disks", "agent", "probe", "hostkey",
+    "migrate",
+)  # fmt: skip
 VICTIMS = ("engine", "supervisor", "tree")
 
 

@@ -38,11 +38,11 @@ class Verb(OneMachine):
 
     def ended_wrong(self) -> list[str]:
         """The job ended as it must, and host, row and wish say the same."""
-        from vrabec.hypervisor import lifecycle
+        from vrabec.hypervisor import domains
         from vrabec.models.vms import Seen, Vm
 
         vm = Vm.objects.get()
-        found = lifecycle.facts(self.host, str(vm.uuid))
+        found = domains.facts(self.host, str(vm.uuid))
         said = (found.state if found else "", Seen(vm.seen).name.lower(), vm.wished)
         wanted = (self.after, self.after, self.wished)
         return jobs_but(*self.ends) + ([] if said == wanted else [f"left over: {said} instead of {wanted}"])
@@ -143,11 +143,11 @@ class ForbidsAutostart(Verb):
 
     def ended_wrong(self) -> list[str]:
         """The mark is gone, on both sides."""
-        from vrabec.hypervisor import lifecycle
+        from vrabec.hypervisor import domains
         from vrabec.models.vms import Vm
 
         vm = Vm.objects.get()
-        found = lifecycle.facts(self.host, str(vm.uuid))
+        found = domains.facts(self.host, str(vm.uuid))
         marked = vm.autostart or found is None or found.autostart
         return super().ended_wrong() + (["left over: libvirt's autostart"] if marked else [])
 

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 
 from tests.unit.fleets import GIB, fleet, fleets, untimed
-from vrabec.scheduler.allocate import FITS, NOT_COVERED, allocate, prepare, scores, verdicts
+from vrabec.scheduler import n_plus_1
+from vrabec.scheduler.allocate import FITS, NOT_COVERED, allocate, left_out, prepare, scores, verdicts
 from vrabec.scheduler.fleet import Fleet, Limits, Want
 from vrabec.scheduler.rules import fitting
 from vrabec.scheduler.score import score
@@ -33,6 +34,28 @@ def test_words_and_rules_agree_about_every_host(cluster: Fleet) -> None:
     room = prepare(Use(cluster))
     forbidden = [word not in {FITS[0], NOT_COVERED[0]} for word, _ in verdicts(room, WANT)]
     assert forbidden == (~fitting(room.use, WANT)).tolist()
+
+
+@untimed
+@given(fleets())
+def test_hosts_that_keep_all_covered_are_those_that_would_be_chosen_alone(cluster: Fleet) -> None:
+    room = prepare(Use(cluster))
+    kept = n_plus_1.keeping(room.use, WANT.memory_mib, room.uncovered)
+    online = np.flatnonzero(~cluster.hosts.offline)
+    alone = [n_plus_1.choose(room.use, WANT.memory_mib, [host], room.uncovered) for host in online]
+    assert [bool(kept[host]) for host in online] == [host is not None for host in alone]
+
+
+@untimed
+@given(fleets())
+def test_who_is_left_out_is_named_where_a_host_is_not_covered(cluster: Fleet) -> None:
+    room = prepare(Use(cluster))
+    for host in np.flatnonzero(~cluster.hosts.offline):
+        lost = left_out(room, WANT, int(host))
+        after = Use(cluster.joined(WANT, int(host)))
+        assert sorted(lost) == np.flatnonzero(n_plus_1.uncovered(after)).tolist()
+        assert all(vms.size for vms in lost.values())
+    assert room.use.memory_mib.tolist() == Use(cluster).memory_mib.tolist(), "trying changes nothing"
 
 
 def test_the_score_is_that_of_the_cluster_with_the_machine() -> None:

@@ -92,3 +92,7 @@ def test_a_move_costs_the_memory_that_runs_and_the_disk_that_is_not_shared() -> 
 
 def test_a_pinned_machine_stays() -> None:
     assert balance(fleet([{}, {}], [{"pinned": True}, {"pinned": True}])).moves == ()
+
+
+def test_a_cluster_without_machines_stays_as_it_is() -> None:
+    assert balance(fleet([{}, {}], [])).moves == ()

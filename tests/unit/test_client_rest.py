@@ -12,7 +12,7 @@ import vrabec.lib.errors as theirs
 from vrabec.lib.errors import Invalid
 from vrabec.lib.units import parse_mib, show_mib
 from vrabec.services.sizes import SIZES as OFFERED
-from vrabec_client import Client, errors, schemas
+from vrabec_client import Client, errors, fleet, schemas
 from vrabec_client.cli import amounts
 
 OPENAPI: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs/reference/openapi.json").read_text())
@@ -36,11 +36,34 @@ SAME = {
     "CurveOut": schemas.Curve,
     "HistoryOut": schemas.History,
     "JobOut": schemas.Job,
+    "Told": schemas.Told,
+    "MaintenancePlan": schemas.MaintenancePlan,
+    "MoveOut": schemas.MaintenanceMove,
+    "StayOut": schemas.MaintenanceStay,
+    "TargetOut": schemas.Target,
+    "TargetList": schemas.TargetList,
     "JobPage": schemas.JobPage,
     "StepOut": schemas.Step,
     "LineOut": schemas.Line,
     "TemplateOut": schemas.Template,
     "HostOut": schemas.Host,
+    "ClusterOut": schemas.Cluster,
+    "ClusterChange": schemas.ClusterWish,
+    "ClusterCapacityOut": fleet.ClusterCapacity,
+    "HostCapacityOut": fleet.HostCapacity,
+    "WorstOut": fleet.Worst,
+    "SizeRoomOut": fleet.SizeRoom,
+    "BaselineOut": schemas.Baseline,
+    "HeldOut": schemas.HeldBack,
+    "BalanceOut": fleet.Balance,
+    "ProposedOut": fleet.ProposedMove,
+    "StuckOut": fleet.Stuck,
+    "WantedIn": fleet.WantedMove,
+    "MovedOut": fleet.Moved,
+    "PlaceIn": schemas.PlaceWish,
+    "PlacementOut": schemas.Placement,
+    "VerdictOut": schemas.HostVerdict,
+    "LossOut": schemas.Loss,
     "LookOut": schemas.Look,
     "FoundOut": schemas.Found,
     "KeyOut": schemas.SshKey,

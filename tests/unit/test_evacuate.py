@@ -45,3 +45,13 @@ def test_nothing_moves_when_the_others_could_not_do_without_another_one() -> Non
     plan = evacuate(fleet(hosts, machines), 0)
     assert plan.moves == ()
     assert dict(plan.stays) == {0: evacuation.NOT_COVERED, 3: evacuation.NOT_COVERED}
+
+
+def test_cover_that_yields_is_kept_as_long_as_that_goes() -> None:
+    hosts = [{"memory": 16 * GIB}, {"memory": 16 * GIB}, {"memory": 16 * GIB}]
+    machines = [{"memory": 6 * GIB, "host": host} for host in (0, 1, 2)] + [{"memory": 6 * GIB, "host": 0}]
+    cluster = fleet(hosts, machines)
+    plan = evacuate(cluster, 0, cover_yields=True)
+    assert (sorted(vm for vm, _ in plan.moves), plan.stays) == ([0, 3], ())
+    roomy = fleet([{"memory": 64 * GIB}] * 4, machines)
+    assert evacuate(roomy, 0, cover_yields=True) == evacuate(roomy, 0)

@@ -22,6 +22,13 @@ INTERNAL, SYSTEM, INVALID = (
 QEMU_IMG = "internal error: Child process (/usr/bin/qemu-img create /p/x) unexpected exit status 1: "
 DIED = "internal error: qemu unexpectedly closed the monitor: 2026-11-21T00:03:33.59Z qemu-system-x86_64: "
 CASES: dict[str, tuple[int, str, type[VrabecError], str]] = {
+    "unshared": (libvirt.VIR_ERR_MIGRATE_UNSAFE,
+                 "Unsafe migration: Migration without shared storage is unsafe",
+                 HostError, "share, such as NFS or GlusterFS: Migration without shared storage is unsafe."),
+    "no userfaultfd": (INTERNAL, "internal error: unable to execute QEMU command 'migrate-set-capabilities': "
+                       "Postcopy is not supported", HostError, "vm.unprivileged_userfaultfd to 1 on both"),
+    "closed port": (SYSTEM, "unable to connect to server at 'kvm2:49152': Connection refused",
+                    HostError, "does not reach kvm2:49152: Connection refused."),
     "lost": (INTERNAL, "internal error: client socket is closed", Unavailable, "broke off"),
     "hung": (INTERNAL, "connection closed due to keepalive timeout", Unavailable, "broke off"),
     "end": (SYSTEM, "End of file while reading data: Input/output error", Unavailable, "broke off"),

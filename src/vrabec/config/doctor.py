@@ -10,7 +10,7 @@ import socket
 import ssl
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -304,8 +304,8 @@ def _tools(config: Config) -> Iterator[Finding]:
     from vrabec.integrations.images import debian
     from vrabec.integrations.images.tiny import PACKAGES
 
-    missing = [package for package in PACKAGES if not _is_installed(package)]
-    if missing:
+    installed = _installed(PACKAGES)
+    if missing := [package for package in PACKAGES if package not in installed]:
         text = f"tiny cannot be built: apt-get install {' '.join(missing)}."
         yield Finding(Grade.WARN, "tools", text)
     else:
@@ -316,12 +316,13 @@ def _tools(config: Config) -> Iterator[Finding]:
         yield Finding(Grade.OK, "debian", "all that building debian needs")
 
 
-def _is_installed(package: str) -> bool:
-    command = ["dpkg-query", "-W", "-f=${db:Status-Status}", package]
+def _installed(packages: Iterable[str]) -> set[str]:
+    command = ["dpkg-query", "-W", "-f=${Package} ${db:Status-Status}\\n", *packages]
     try:
-        return subprocess.run(command, check=False, capture_output=True).stdout == b"installed"
+        said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
     except FileNotFoundError:
-        return False
+        return set()
+    return {line.partition(" ")[0] for line in said.splitlines() if line.endswith(" installed")}
 
 
 def _hosts(config: Config) -> Iterator[Finding]:

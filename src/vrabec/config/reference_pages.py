@@ -1,10 +1,11 @@
-"""Pages of docs/reference that are made from the program; scripts/reference runs this with a page's name."""
+"""Pages of docs/reference that are made from the program; scripts/reference runs this with their folder."""
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from vrabec.config.every_setting import every_setting, settings_file
 from vrabec.config.files import Config
@@ -151,4 +152,5 @@ PAGES: dict[str, Callable[[], str]] = {
 
 if __name__ == "__main__":
     set_up_django()
-    sys.stdout.write(PAGES[sys.argv[1]]())
+    for name, page in PAGES.items():
+        (Path(sys.argv[1]) / f"{name}.md").write_text(page())

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from vrabec.config.answers import Answers
 from vrabec.config.supervisor import die_with_parent
 
 if TYPE_CHECKING:
@@ -83,14 +84,12 @@ async def _too_large(receive: Receive, send: Send) -> None:
 
 def application() -> Web:
     """The ASGI application; Django is set up already."""
-    from a2wsgi import WSGIMiddleware
     from django.core.wsgi import get_wsgi_application
 
     from vrabec.frontends.live.app import Live
 
     wsgi: Any = get_wsgi_application()
-    pages: Any = WSGIMiddleware(wsgi, workers=PAGE_THREADS)
-    sign_in: Any = WSGIMiddleware(wsgi, workers=SIGN_IN_THREADS)
+    pages, sign_in = (Answers(wsgi, workers=threads) for threads in (PAGE_THREADS, SIGN_IN_THREADS))
     return Web(Live(), pages, sign_in)
 
 

@@ -111,6 +111,27 @@ RULES = (
         "Vrabec's own certificate is not good: %(words)s",
         words=_words(r"our own certificate [^\n]*?failed validation[^\n]*?: (?P<words>[^\n]*)"),
     ),
+    # Moving to another host.
+    Rule(
+        HostError,
+        "The host it comes from does not reach %(where)s: %(words)s. Between hosts TCP ports 49152 to 49215 "
+        "must be open, and the target's name must have an address there.",
+        words=_words(
+            r"(connect to server at|get port for|resolve) '(?P<where>[^']+:49\d{3})': (?P<words>[^\n]+)"
+        ),
+    ),
+    Rule(
+        HostError,
+        "It cannot be switched over early: the kernel there does not let QEMU fetch memory later. Set the "
+        "sysctl vm.unprivileged_userfaultfd to 1 on both hosts, or choose another way.",
+        words=_words(r"postcopy(-ram)? is not supported"),
+    ),
+    Rule(
+        HostError,
+        "Its disks must lie on storage that both hosts share, such as NFS or GlusterFS: %(words)s.",
+        (libvirt.VIR_ERR_MIGRATE_UNSAFE,),
+        _words(r"unsafe migration: (?P<words>.*)"),
+    ),
     # The connection. Before the codes: a lost connection may hide behind any of them.
     Rule(
         Unavailable,

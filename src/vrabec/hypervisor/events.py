@@ -92,6 +92,10 @@ def restarts(host: HostConnection, uuid: str) -> Iterator[threading.Event]:
         _forget_numbers(host, [number])
 
 
+PAUSES = ("suspended", "resumed")
+"""Of what such an event says, nothing but the state is new."""
+
+
 def _forget(host: HostConnection, numbers: list[int]) -> None:
     with suppress(VrabecError), host.calling() as raw, suppress(libvirt.libvirtError):
         raw.unregisterCloseCallback()

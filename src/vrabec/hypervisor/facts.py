@@ -10,6 +10,7 @@ from lxml import etree
 
 from vrabec.hypervisor import xml
 from vrabec.hypervisor.connection import HostConnection
+from vrabec.hypervisor.needs import offers_of
 from vrabec.hypervisor.spec import USER_NETWORK, HostFacts
 
 
@@ -29,7 +30,8 @@ def host_facts(host: HostConnection) -> HostFacts:
             hypervisor=raw.getType(),
             hypervisor_version=version_text(raw.getVersion()),
             domain_types=domain_types(capabilities, arch),
-            networks=_networks(raw),
+            networks=(networks := _networks(raw)),
+            offers=offers_of(host, networks),
         )
 
 

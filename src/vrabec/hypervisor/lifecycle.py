@@ -7,35 +7,23 @@ for: libvirt's own limit for that is 30 s, then it says OPERATION_TIMEOUT, which
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import libvirt
 
-from vrabec.hypervisor import xml as domain_xml
 from vrabec.hypervisor.connection import HostConnection
+from vrabec.hypervisor.domains import domain_state, has_saved_memory
 from vrabec.hypervisor.errors import has_code
-from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
+from vrabec.hypervisor.spec import DomainState
 from vrabec.lib.errors import NotFound, WrongState
 
 STARTING_LIMIT_S = 30
 HOLD_MS = 50
-_STATES = {
-    libvirt.VIR_DOMAIN_PAUSED: DomainState.PAUSED,
-    libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.PAUSED,
-    libvirt.VIR_DOMAIN_SHUTOFF: DomainState.OFF,
-    libvirt.VIR_DOMAIN_CRASHED: DomainState.CRASHED,
-}
-_OFF_REASONS = {
-    libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: OffReason.SHUTDOWN,
-    libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED: OffReason.DESTROYED,
-    libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: OffReason.CRASHED,
-    libvirt.VIR_DOMAIN_SHUTOFF_FAILED: OffReason.FAILED,
-    libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED: OffReason.MIGRATED,
-    libvirt.VIR_DOMAIN_SHUTOFF_SAVED: OffReason.SAVED,
-}
 _MAYBE_RUNNING = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_INTERNAL_ERROR)
+# libvirt would wait half a minute for the move's own lock before it refuses.
+_POST_COPY = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
 # What else a definition leaves behind. Drivers know different flags: fewer are tried after a refusal.
 _UNDEFINE_FLAGS = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -91,13 +79,19 @@ def _wait_until_started(domain: Any) -> None:
 
 
 def resume(host: HostConnection, uuid: str) -> None:
-    """Let a paused machine go on; running already is success. Raises NotFound, WrongState when it is off."""
+    """Let a paused machine go on; running already is success.
+
+    Raises NotFound, WrongState when it is off, or a half that a move has left.
+    """
     with host.calling() as raw:
         domain = raw.lookupByUUIDString(uuid)
         _require_active(domain)
-        if domain.state()[0] == libvirt.VIR_DOMAIN_PMSUSPENDED:
+        state, reason = domain.state()
+        if state == libvirt.VIR_DOMAIN_PMSUSPENDED:
             domain.pMWakeup()
-        elif domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
+        elif state == libvirt.VIR_DOMAIN_PAUSED and reason in _POST_COPY:
+            raise WrongState("It was switched over to another host before it was there: retry its move.")
+        elif state != libvirt.VIR_DOMAIN_RUNNING:
             domain.resume()
 
 
@@ -123,7 +117,7 @@ def hibernate(host: HostConnection, uuid: str) -> None:
     """
     with host.calling() as raw:
         domain = raw.lookupByUUIDString(uuid)
-        if not domain.isActive() and _has_saved_memory(domain):
+        if not domain.isActive() and has_saved_memory(domain):
             return
         _require_active(domain)
         domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
@@ -133,17 +127,8 @@ def drop_saved_memory(host: HostConnection, uuid: str) -> None:
     """Remove what hibernating saved: the next start boots. None, or no machine, is success."""
     with suppress(NotFound), host.calling() as raw:
         domain = raw.lookupByUUIDString(uuid)
-        if _has_saved_memory(domain):
+        if has_saved_memory(domain):
             domain.managedSaveRemove(0)
-
-
-def _has_saved_memory(domain: Any) -> bool:
-    try:
-        return bool(domain.hasManagedSaveImage(0))
-    except libvirt.libvirtError as error:
-        if has_code(error, libvirt.VIR_ERR_NO_SUPPORT):  # LXC
-            return False
-        raise
 
 
 def press(host: HostConnection, uuid: str, codes: Sequence[int]) -> None:
@@ -222,6 +207,14 @@ class _fine_when_off:  # noqa: N801 - reads as a verb, like contextlib's own
         return has_code(error, libvirt.VIR_ERR_OPERATION_INVALID) and not self._domain.isActive()
 
 
+def keep(host: HostConnection, uuid: str) -> None:
+    """Let the host know a machine that runs there also when it has ended. Raises NotFound."""
+    with host.calling() as raw:
+        domain = raw.lookupByUUIDString(uuid)
+        if not domain.isPersistent():
+            raw.defineXML(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
+
+
 def undefine(host: HostConnection, uuid: str) -> None:
     """Forget a machine with its saved memory, NVRAM and metadata of snapshots; not there is success.
 
@@ -242,70 +235,6 @@ def _undefine(domain: Any) -> None:
                 continue
             raise
         return
-
-
-def facts(host: HostConnection, uuid: str) -> DomainFacts | None:
-    """A machine as it is on the host, None when it is not there."""
-    with host.calling() as raw:
-        try:
-            domain = raw.lookupByUUIDString(uuid)
-            return _facts(domain, is_persistent=bool(domain.isPersistent()))
-        except libvirt.libvirtError as error:
-            if has_code(error, libvirt.VIR_ERR_NO_DOMAIN):
-                return None
-            raise
-
-
-def all_facts(host: HostConnection) -> Iterator[DomainFacts]:
-    """Every machine of the host, one at a time: other calls may come between two."""
-    with host.calling() as raw:
-        domains = raw.listAllDomains()
-        transient = raw.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
-    transient_uuids = {domain.UUIDString() for domain in transient}
-    for domain in domains:
-        with suppress(NotFound):  # gone since
-            with host.calling():
-                found = _facts(domain, is_persistent=domain.UUIDString() not in transient_uuids)
-            yield found
-
-
-def _facts(domain: Any, *, is_persistent: bool) -> DomainFacts:
-    state, reason = domain.state()
-    inactive = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-    is_off = state in (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
-    # Only the running machine's XML says whether its agent is connected.
-    defined = domain_xml.read_domain(inactive)
-    shown = inactive if is_off else domain.XMLDesc(0)
-    read = defined if is_off else domain_xml.read_domain(shown)
-    return DomainFacts(
-        state=DomainState.HIBERNATED if is_off and _has_saved_memory(domain) else domain_state(state, reason),
-        off_reason=off_reason(state, reason),
-        is_persistent=is_persistent,
-        defined_cpus=defined.cpus,
-        defined_memory_mib=defined.memory_mib,
-        xml_digest=domain_xml.digest(inactive),
-        autostart=is_persistent and bool(domain.autostart()),
-        xml=shown,
-        **vars(read),
-    )
-
-
-def domain_state(state: int, reason: int) -> DomainState:
-    """The host's state and reason as one of ours. A machine that shuts down still runs."""
-    if state == libvirt.VIR_DOMAIN_SHUTOFF and reason == libvirt.VIR_DOMAIN_SHUTOFF_CRASHED:
-        return DomainState.CRASHED
-    if state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_CRASHED:
-        return DomainState.CRASHED
-    return _STATES.get(state, DomainState.RUNNING)
-
-
-def off_reason(state: int, reason: int) -> OffReason | None:
-    """Why it does not run, None when it does."""
-    if state == libvirt.VIR_DOMAIN_CRASHED:
-        return OffReason.CRASHED
-    if state != libvirt.VIR_DOMAIN_SHUTOFF:
-        return None
-    return _OFF_REASONS.get(reason, OffReason.UNKNOWN)
 
 
 def dump_xml(host: HostConnection, uuid: str) -> str:

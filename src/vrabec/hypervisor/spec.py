@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
+
+from vrabec.lib.fit import Needs, Offers
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,7 @@ class VmSpec:
     """A machine to be made. `disk_path` is a qcow2 file, `seed_path` an ISO image; both lie on the host.
 
     `controller` names the Vrabec that made it: two of them may use one host, and `vm_id` is each one's own.
-    `firmware` is "bios" or "uefi".
+    `firmware` is "bios" or "uefi". `cpu` is a CPU in libvirt's XML, "" for what its host has.
     """
 
     vm_id: int
@@ -30,6 +34,7 @@ class VmSpec:
     project: str = ""
     controller: str = ""
     firmware: str = "bios"
+    cpu: str = ""
 
 
 USER_NETWORK = "user/nat"
@@ -94,11 +99,11 @@ class DomainDefinition:
 
 @dataclass(frozen=True)
 class DomainFacts:
-    """A machine as its host has it. `xml_digest` is over the inactive definition: a start does not change it.
+    """A machine as its host has it.
 
     `off_reason` is None while it runs. `defined_...` is what the next start gives it. `autostart`: libvirt
     itself starts it with the host. `xml` is what libvirt shows of it now, without secrets; it changes with
-    every start, so that two looks are compared without it.
+    every start, so that two looks are compared without it. `digest` is over all that the host said.
     """
 
     uuid: str
@@ -119,9 +124,43 @@ class DomainFacts:
     agent_connected: bool
     vrabec_id: int | None
     controller: str
-    xml_digest: str
     autostart: bool
     xml: str = field(default="", compare=False)
+    digest: str = field(default="", compare=False)
+    needs: Needs = field(default_factory=Needs, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a machine's facts is asked again although nothing changed: the rest need not be remembered."""
+
+    uuid: str
+    state: DomainState
+    off_reason: OffReason | None
+    autostart: bool
+    agent_connected: bool
+
+    @classmethod
+    def of(cls, found: DomainFacts) -> Standing:
+        """The part of `found`."""
+        return cls(found.uuid, found.state, found.off_reason, found.autostart, found.agent_connected)
+
+    @classmethod
+    def at(cls, look: Look, *, agent_connected: bool) -> Self:
+        """At a look that was not read: whether the agent is connected stands in the XML alone."""
+        return cls(look.uuid, look.state, look.off_reason, look.autostart, agent_connected)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A machine at a look at its whole host. `read` gives its facts: whoever knows `digest` has them."""
+
+    uuid: str
+    digest: str
+    state: DomainState
+    off_reason: OffReason | None
+    autostart: bool
+    read: Callable[[], DomainFacts]
 
 
 @dataclass(frozen=True)
@@ -138,6 +177,7 @@ class HostFacts:
     hypervisor_version: str
     domain_types: tuple[str, ...]
     networks: tuple[str, ...]
+    offers: Offers = field(default_factory=Offers)
 
 
 @dataclass(frozen=True)
@@ -186,6 +226,7 @@ class Sample:
     """Counters of one running machine since its start, at `at_s` of time.monotonic().
 
     `memory_used_mib` is what the guest uses, as its balloon says; without one what the host gave it.
+    `disk_size_mib` is what its disks are promised, `disk_used_mib` what they take.
     """
 
     uuid: str
@@ -194,6 +235,7 @@ class Sample:
     cpu_time_ns: int
     memory_mib: int
     memory_used_mib: int
+    disk_size_mib: int
     disk_used_mib: int
     disk_read_bytes: int
     disk_written_bytes: int

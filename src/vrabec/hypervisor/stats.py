@@ -63,6 +63,7 @@ def _sample(uuid: str, at_s: float, counters: dict[str, Any]) -> Sample:
         cpu_time_ns=int(counters.get("cpu.time", 0)),
         memory_mib=int(counters.get("balloon.current", 0)) // 1024,
         memory_used_mib=memory_used_kib(counters) // 1024,
+        disk_size_mib=_sum(counters, "block", "capacity") // MIB,
         disk_used_mib=_sum(counters, "block", "allocation") // MIB,
         disk_read_bytes=_sum(counters, "block", "rd.bytes"),
         disk_written_bytes=_sum(counters, "block", "wr.bytes"),
@@ -81,7 +82,7 @@ def memory_used_kib(counters: dict[str, Any]) -> int:
 
 def _sum(counters: dict[str, Any], group: str, name: str) -> int:
     """The sum over all disks or interfaces: libvirt numbers them "block.0.rd.bytes"."""
-    return sum(
-        int(counters.get(f"{group}.{number}.{name}", 0))
-        for number in range(counters.get(f"{group}.count", 0))
-    )
+    total = 0
+    for number in range(counters.get(f"{group}.count", 0)):
+        total += counters.get(f"{group}.{number}.{name}", 0)
+    return total

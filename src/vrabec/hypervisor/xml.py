@@ -5,8 +5,8 @@ Values only ever go through lxml, which escapes them. Format: https://libvirt.or
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from lxml import etree
 
@@ -87,7 +87,7 @@ def _platform(spec: VmSpec) -> Iterator[etree._Element]:
     yield element("vcpu", str(spec.cpus))
     yield _os(spec)
     yield element("features", element("acpi"), element("apic"), element("vmport", state="off"))
-    yield cpu_element(spec.domain_type)
+    yield cpu_element(spec.domain_type, spec.cpu)
     # Without HPET a Linux guest sleeps; with it QEMU wakes for every tick of it.
     yield element(
         "clock",
@@ -112,8 +112,15 @@ def _os(spec: VmSpec) -> etree._Element:
     return element("os", kind, element("firmware", *features), element("boot", dev="hd"), firmware="efi")
 
 
-def cpu_element(domain_type: str) -> etree._Element:
-    """KVM: the host's model, which can still move to an equal host. Emulation: all that QEMU can do."""
+def cpu_element(domain_type: str, baseline: str = "") -> etree._Element:
+    """KVM: the host's model, which can still move to an equal host, or the `baseline` of several.
+
+    Emulation: all that QEMU can do.
+    """
+    if baseline:
+        found = parse(baseline)
+        found.set("check", "partial")
+        return found
     if domain_type == "kvm":
         return element("cpu", mode="host-model", check="partial")
     return element("cpu", mode="maximum", check="none")
@@ -171,64 +178,107 @@ def _seed(path: str) -> etree._Element:
     )
 
 
-def parse(xml: str, *, keep_comments: bool = False) -> etree._Element:
+def parse(xml: str, *, keep_comments: bool = False, keep_blanks: bool = True) -> etree._Element:
     """The root of a document from a host, which is not trusted: no entities, no network.
 
-    Raises HostError when it is not XML.
+    Without `keep_blanks` white space between elements is left out. Raises HostError when it is not XML.
     """
     drop = not keep_comments
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=drop, remove_pis=drop)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        remove_comments=drop,
+        remove_pis=drop,
+        remove_blank_text=not keep_blanks,
+    )
     try:
         return etree.fromstring(xml.encode(), parser)
     except etree.XMLSyntaxError as error:
         raise HostError("The host sent XML that cannot be read.", raw=str(error)) from error
 
 
+class Domain:
+    """A domain's document, gone through once: asking lxml for each part takes five times as long."""
+
+    def __init__(self, xml: str) -> None:
+        """Raises HostError when it is not XML."""
+        self.root = parse(xml, keep_blanks=False)
+        self.parts: dict[str, etree._Element] = {}
+        for part in self.root:
+            self.parts.setdefault(str(part.tag), part)
+        self.devices: dict[str, list[etree._Element]] = {}
+        for device in self.parts.get("devices", ()):
+            self.devices.setdefault(str(device.tag), []).append(device)
+
+    def text(self, tag: str) -> str:
+        """The text of a part, "" where it is missing."""
+        part = self.parts.get(tag)
+        return (part.text or "") if part is not None else ""
+
+    @property
+    def cpus(self) -> int:
+        """CPUs that are plugged in: "current" when it differs from the maximum."""
+        vcpu = self.parts.get("vcpu")
+        if vcpu is None:
+            return 1
+        return _number(vcpu.get("current")) or _number(vcpu.text) or 1
+
+    @property
+    def memory_mib(self) -> int:
+        """What it may use at most."""
+        memory = self.parts.get("memory")
+        if memory is None:
+            return 0
+        kib = (_number(memory.text) or 0) * _KIB_IN.get(memory.get("unit", "KiB").lower(), 1)
+        return round(kib / 1024)
+
+
 def read_domain(xml: str) -> DomainDefinition:
     """What stands in a domain's XML, of any driver and by anybody."""
-    root = parse(xml)
-    mark = root.find(f"metadata/{{{NAMESPACE}}}vm")
-    channel = root.find(f"devices/channel/target[@name='{AGENT_CHANNEL}']")
+    return definition_of(Domain(xml))
+
+
+def definition_of(domain: Domain) -> DomainDefinition:
+    """As `read_domain`, of a document that was parsed already."""
+    devices, metadata = domain.devices, domain.parts.get("metadata")
+    mark = metadata.find(f"{{{NAMESPACE}}}vm") if metadata is not None else None
+    agent = _agent(devices.get("channel", ()))
     return DomainDefinition(
-        uuid=root.findtext("uuid", ""),
-        name=root.findtext("name", ""),
-        title=root.findtext("title", ""),
-        domain_type=root.get("type", ""),
-        cpus=_cpus(root),
-        memory_mib=_memory_mib(root),
-        disks=tuple(_read_disk(disk) for disk in root.iterfind("devices/disk")),
-        macs=_attributes(root, "devices/interface/mac", "address"),
-        networks=tuple(_networks(root)),
-        has_agent_channel=channel is not None,
-        agent_connected=channel is not None and channel.get("state") == "connected",
+        uuid=domain.text("uuid"),
+        name=domain.text("name"),
+        title=domain.text("title"),
+        domain_type=domain.root.get("type", ""),
+        cpus=domain.cpus,
+        memory_mib=domain.memory_mib,
+        disks=tuple(_read_disk(disk) for disk in devices.get("disk", ())),
+        macs=tuple(_macs(devices.get("interface", ()))),
+        networks=tuple(_networks(devices.get("interface", ()))),
+        has_agent_channel=agent is not None,
+        agent_connected=agent is not None and agent.get("state") == "connected",
         vrabec_id=_number(mark.get("id")) if mark is not None else None,
         controller=mark.get("controller", "") if mark is not None else "",
     )
 
 
-def _networks(root: etree._Element) -> Iterator[str]:
-    for interface in root.iterfind("devices/interface"):
+def _agent(channels: Iterable[etree._Element]) -> etree._Element | None:
+    targets = (channel.find("target") for channel in channels)
+    return next((one for one in targets if one is not None and one.get("name") == AGENT_CHANNEL), None)
+
+
+def _macs(interfaces: Iterable[etree._Element]) -> Iterator[str]:
+    for interface in interfaces:
+        mac = interface.find("mac")
+        if mac is not None and (address := mac.get("address")):
+            yield address
+
+
+def _networks(interfaces: Iterable[etree._Element]) -> Iterator[str]:
+    for interface in interfaces:
         source = interface.find("source")
         if interface.get("type") == "user":
             yield USER_NETWORK
         elif source is not None and (name := source.get("network")):
             yield name
-
-
-def _cpus(root: etree._Element) -> int:
-    """CPUs that are plugged in: "current" when it differs from the maximum."""
-    vcpu = root.find("vcpu")
-    if vcpu is None:
-        return 1
-    return _number(vcpu.get("current")) or _number(vcpu.text) or 1
-
-
-def _memory_mib(root: etree._Element) -> int:
-    memory = root.find("memory")
-    if memory is None:
-        return 0
-    kib = (_number(memory.text) or 0) * _KIB_IN.get(memory.get("unit", "KiB").lower(), 1)
-    return round(kib / 1024)
 
 
 def _read_disk(disk: etree._Element) -> DiskFacts:
@@ -244,14 +294,14 @@ def _read_disk(disk: etree._Element) -> DiskFacts:
     )
 
 
-def _attributes(root: etree._Element, path: str, name: str) -> tuple[str, ...]:
-    return tuple(value for found in root.iterfind(path) if (value := found.get(name)))
-
-
 def _number(text: str | None) -> int | None:
     """A whole number; anything else, which somebody may have written into the XML, is None."""
     text = (text or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+_UNTIDY = etree.XPath("//text()[normalize-space(.) != .]")
+"""Texts with white space around them, or much of it inside; what separates elements is none of them."""
 
 
 def canonical(xml: str) -> bytes:
@@ -259,9 +309,13 @@ def canonical(xml: str) -> bytes:
 
     Format: Canonical XML 1.0, https://www.w3.org/TR/xml-c14n (2.0 takes four times as long)
     """
-    root = parse(xml)
-    for node in root.iter():
-        node.text, node.tail = (node.text or "").strip(), None
+    root = parse(xml, keep_blanks=False)
+    for text in cast("list[Any]", _UNTIDY(root)):
+        node = text.getparent()
+        if text.is_tail:
+            node.tail = text.strip()
+        else:
+            node.text = text.strip()
     devices = root.find("devices")
     if devices is not None:
         # libvirt 9.0 puts the controllers it adds itself in another order when it reads its own document
@@ -269,8 +323,3 @@ def canonical(xml: str) -> bytes:
         controllers = sorted(devices.findall("controller"), key=lambda node: sorted(node.items()))
         devices.extend(controllers)
     return etree.tostring(root, method="c14n", with_comments=False)
-
-
-def digest(xml: str) -> str:
-    """SHA-256 of the canonical document: the same while nobody changes the machine."""
-    return hashlib.sha256(canonical(xml)).hexdigest()

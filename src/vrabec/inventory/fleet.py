@@ -1,6 +1,6 @@
 """Keeps one watch per host: follows the hosts table, and notices watches that wait too long.
 
-Once an hour it removes what machines that are long gone have left.
+Once an hour it removes what machines that are long gone have left, and it queues what is done by the clock.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from threading import Event, Thread
 
 from django.db import Error, connection
 
+from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
+from vrabec.inventory.writer import Writer
 from vrabec.lib.heartbeat import beat
 from vrabec.models.changes import heartbeat_of
 from vrabec.models.hosts import Host
+from vrabec.services.balance_clock import queue_due_balances
+from vrabec.services.baselines import due
 from vrabec.services.history import forget_deleted
 from vrabec.services.screens import take_wanted
 
@@ -22,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 TIDY_SECONDS = 3600.0
+CLOCK_SECONDS = 5.0
 
 
 class Fleet(Thread):
@@ -30,21 +35,30 @@ class Fleet(Thread):
     def __init__(self) -> None:
         super().__init__(name="fleet", daemon=True)
         self._stopping = Event()
+        self._writer = Writer()
+        self._turns = Turns()
         self._watches: dict[int, HostWatch] = {}
-        self._next_tidy = time.monotonic()
+        self._next_tidy = self._next_clock = time.monotonic()
 
     def run(self) -> None:
         """Follow the table until stopped."""
-        while not self._stopping.wait(LOOK_SECONDS if self._watches else 0.2):
-            beat(heartbeat_of("inventory"))
+        self._writer.start()
+        while not self._stopping.is_set():
+            if (
+                self._writer.is_alive()
+            ):  # else it hears the hosts and keeps nothing: doctor says that it stands
+                beat(heartbeat_of("inventory"))
             try:
                 self._follow()
                 self._tidy()
+                self._keep_time()
             except Error:
                 logger.exception("the hosts could not be read")
                 connection.close()
+            self._stopping.wait(LOOK_SECONDS if self._watches else 0.2)
         for watch in self._watches.values():
             watch.stop()
+        self._writer.stop()
         connection.close()
 
     def stop(self) -> None:
@@ -57,7 +71,7 @@ class Fleet(Thread):
         for host_id in set(self._watches) - set(hosts):
             self._watches.pop(host_id).stop()
         for host_id in set(hosts) - set(self._watches):
-            self._watches[host_id] = HostWatch(hosts[host_id])
+            self._watches[host_id] = HostWatch(hosts[host_id], self._writer, self._turns)
             self._watches[host_id].start()
         for watch in self._watches.values():
             watch.check_silence()
@@ -76,3 +90,12 @@ class Fleet(Thread):
             return
         if removed:
             logger.info("removed the history of %d machines that are gone", removed)
+
+    def _keep_time(self) -> None:
+        """What is done by the clock."""
+        if time.monotonic() >= self._next_clock:
+            self._next_clock = time.monotonic() + CLOCK_SECONDS
+            queue_due_balances()
+            for host in due(Host.objects.present().select_related("cluster")):
+                if host.pk in self._watches:
+                    self._watches[host.pk].baseline_due.set()

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Any
 
 from django.db import Error, connection
 
 from vrabec.hypervisor import agent, screen
 from vrabec.hypervisor import connection as door
 from vrabec.hypervisor.connection import HostConnection
+from vrabec.inventory.writer import Writer
 from vrabec.lib.errors import NotFound, VrabecError
 from vrabec.services.facts import write_vm
 from vrabec.services.screens import write_screen
@@ -39,9 +41,11 @@ class _Ask:
 class Guests(Thread):
     """The thread that talks to the agents of one host's guests."""
 
-    def __init__(self, host_id: int, way: Callable[[], str]) -> None:
+    def __init__(self, host_id: int, way: Callable[[], str], writer: Writer) -> None:
         super().__init__(name=f"guests {host_id}", daemon=True)
         self._way = way
+        self._writer = writer
+        self._answered: set[str] = set()
         self._incoming: SimpleQueue[tuple[str, int, bool | None] | None] = SimpleQueue()
         self._asks: list[_Ask] = []
         self._host: HostConnection | None = None
@@ -85,10 +89,20 @@ class Guests(Thread):
         if connected and not waits:
             heapq.heappush(self._asks, _Ask(time.monotonic(), uuid, vm_id))
         if not connected:
+            self._forget(uuid, vm_id, waits=waits)
+        return True
+
+    def _forget(self, uuid: str, vm_id: int, *, waits: bool) -> None:
+        """Its agent is gone. The look that saw it has said so, but an answer may have come in between."""
+        if waits:
             self._asks = [ask for ask in self._asks if ask.uuid != uuid]
             heapq.heapify(self._asks)
-            write_vm(vm_id, is_ready=False)
-        return True
+        if uuid in self._answered:
+            self._answered.remove(uuid)
+            self._write(vm_id, is_ready=False)
+
+    def _write(self, vm_id: int, **columns: Any) -> None:
+        self._writer.do(lambda: write_vm(vm_id, **columns))
 
     def _work(self, ask: _Ask) -> None:
         try:
@@ -127,10 +141,11 @@ class Guests(Thread):
         host = self._connected()
         if not agent.ping(host, ask.uuid):
             return False
-        write_vm(ask.vm_id, is_ready=True)
+        self._answered.add(ask.uuid)
+        self._write(ask.vm_id, is_ready=True)
         addresses = agent.addresses(host, ask.uuid) or agent.lease_addresses(host, ask.uuid)
         if addresses:
-            write_vm(ask.vm_id, address=addresses[0])
+            self._write(ask.vm_id, address=addresses[0])
         return bool(addresses)
 
     def _drop(self) -> None:

@@ -2,56 +2,98 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
 
-from django.db import IntegrityError, transaction
-
-from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason, Standing
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
-from vrabec.services import facts, vms
-from vrabec.services.vm_xml import write_xml
+from vrabec.services import facts, vms, whereabouts
+from vrabec.services.vm_xml import Told, keep_xmls
 
-_SEEN = {
-    DomainState.RUNNING: Seen.RUNNING,
-    DomainState.PAUSED: Seen.PAUSED,
-    DomainState.OFF: Seen.OFF,
-    DomainState.HIBERNATED: Seen.HIBERNATED,
-    DomainState.CRASHED: Seen.CRASHED,
-}
 _NOT_RUNNING = (DomainState.OFF, DomainState.HIBERNATED)
+_WATCHED: WeakValueDictionary[int, Rows] = WeakValueDictionary()
+"""The rows of all hosts that are watched, by the hosts' ids."""
 _ON_PURPOSE = (OffReason.SHUTDOWN, OffReason.DESTROYED)
+
+
+Found = Mapping[str, DomainFacts | DomainState | None]
+"""Machines by UUID as a host has them; the state alone where nothing else is new, None where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the host said of a machine when its row was last written, and the state that the row says now."""
+
+    seen: int
+    digest: str | None
+    agent_connected: bool | None
+
+    def is_same(self, look: Look) -> bool:
+        """Whether nothing is new, and nobody wrote another state meanwhile: then it need not be read."""
+        return self.digest == look.digest and self.seen == Seen[look.state.name]
 
 
 class Rows:
     """The rows of one host; `ids` maps libvirt's UUIDs to ours and is asked again when one is missing."""
 
     def __init__(self, host_id: int) -> None:
-        self._host_id = host_id
+        self.host_id = host_id
         self.ids: dict[str, int] = {}
+        _WATCHED[host_id] = self
+
+    def known(self) -> dict[str, Known]:
+        """What is known of the host's machines, by UUID. From the rows: others write and delete them, too."""
+        rows = Vm.objects.present().filter(host_id=self.host_id)
+        columns = rows.values_list("uuid", "pk", "seen", "xml__digest", "xml__agent_connected")
+        found = {str(row[0]): row[1:] for row in columns}
+        self.ids = {uuid: pk for uuid, (pk, *_) in found.items()}
+        return {uuid: Known(seen, digest, agent) for uuid, (_, seen, digest, agent) in found.items()}
 
     def saw(self, uuid: str, found: DomainFacts | None) -> int | None:
         """Write what a host says of one machine; None when it has none of this UUID. Gives our id."""
-        vm = Vm.objects.present().filter(host_id=self._host_id, uuid=uuid).first()
-        if found is None:
+        self.saw_all({uuid: found})
+        return self.ids.get(uuid)
+
+    def saw_all(self, found: Found) -> None:
+        """Write what a host says of these machines, by UUID."""
+        see([(self, found)])
+
+    def _heard(
+        self, found: Found, known: Mapping[str, facts.Known]
+    ) -> tuple[dict[int, dict[str, Any]], dict[int, Told]]:
+        """What is new of machines that have rows, `known`, and what was told of all; by our ids."""
+        there = {uuid: one for uuid, one in found.items() if isinstance(one, DomainFacts)}
+        for uuid in [uuid for uuid, one in found.items() if one is None]:
             self.ids.pop(uuid, None)
-            if vm and vm.seen != Seen.PENDING:
-                facts.vm_is_gone(vm.pk)
-            return None
-        if vm is None:
-            return self._add(found)
-        self.ids[uuid] = vm.pk
-        facts.write_vm(vm.pk, _SEEN[found.state], **_columns(vm, found))
-        write_xml(vm.pk, found.xml)
-        return vm.pk
+            if uuid in known and known[uuid].seen != Seen.PENDING:
+                self._left(known[uuid])
+        seen = {uuid: one for uuid, one in there.items() if uuid in known}
+        self.ids |= {uuid: known[uuid].pk for uuid in seen}
+        differing = {known[uuid].pk: _differing(known[uuid], one) for uuid, one in seen.items()}
+        for uuid, one in found.items():
+            if isinstance(one, DomainState) and uuid in known:
+                differing[known[uuid].pk] = facts.differing(known[uuid], Seen[one.name])
+        passing = self._passing([uuid for uuid in there if uuid not in known])
+        self._add([one for uuid, one in there.items() if uuid not in known and uuid not in passing])
+        told = [uuid for uuid in there if uuid in self.ids and uuid not in passing]
+        fresh = [uuid for uuid in told if uuid not in known or known[uuid].said != there[uuid].digest]
+        return differing, {self.ids[uuid]: _told(there[uuid]) for uuid in fresh}
+
+    def _left(self, vm: facts.Known) -> None:
+        """Where another host has it now, that host's rows hear which it is."""
+        followed = whereabouts.left(vm.pk)
+        if followed and (there := _WATCHED.get(followed.host_id or 0)):
+            there.ids[str(vm.uuid)] = vm.pk
 
     def stopped(self, uuid: str, detail: str) -> None:
         """A machine stopped: from inside, or switched off or saved on its host, means it should be off."""
         if detail in ("shutdown", "destroyed", "saved") and uuid in self.ids:
             facts.wish_off(self.ids[uuid])
 
-    def check_autostart(self, found: DomainFacts) -> None:
+    def check_autostart(self, found: Standing) -> None:
         """Whether a managed machine starts with its host is our wish's alone, not libvirt's."""
         if found.autostart and (vm_id := self.ids.get(found.uuid)):
             vms.forbid_autostart(vm_id)
@@ -63,16 +105,19 @@ class Rows:
 
     def vanished(self, present: Collection[str]) -> None:
         """After a whole look at the host: rows whose machine is not there any more."""
-        rows = Vm.objects.present().filter(host_id=self._host_id).exclude(seen=Seen.PENDING)
-        for uuid in rows.values_list("uuid", flat=True):
-            if str(uuid) not in present:
-                self.saw(str(uuid), None)
+        rows = Vm.objects.present().filter(host_id=self.host_id).exclude(seen=Seen.PENDING)
+        uuids = (str(uuid) for uuid in rows.values_list("uuid", flat=True))
+        self.saw_all(dict.fromkeys(uuid for uuid in uuids if uuid not in present))
 
-    def keep_wish(self, found: DomainFacts) -> None:
+    def keep_wishes(self, found: Iterable[Standing]) -> None:
         """After the host came back: start what should run and was not stopped on purpose."""
-        vm_id = self.ids.get(found.uuid)
-        if found.state not in _NOT_RUNNING or vm_id is None:
-            return
+        wished = Vm.objects.present().filter(host_id=self.host_id, wished=Wished.ON)
+        ids = set(wished.values_list("pk", flat=True))
+        for one in found:
+            if one.state in _NOT_RUNNING and self.ids.get(one.uuid) in ids:
+                self._keep_wish(self.ids[one.uuid], one)
+
+    def _keep_wish(self, vm_id: int, found: Standing) -> None:
         if found.state == DomainState.HIBERNATED or found.off_reason in _ON_PURPOSE:
             facts.wish_off(vm_id)
             return
@@ -80,33 +125,62 @@ class Rows:
         if vm and not Job.objects.active().filter(vm_id=vm_id).exists():
             vms.keep_wish(vm)
 
-    def _add(self, found: DomainFacts) -> int | None:
-        """Somebody else's machine. Two threads may see it first at once: the second finds the row."""
-        columns = {
-            "name": found.name,
-            "domain_name": found.name,
-            "cpus": found.cpus,
-            "memory_mib": found.memory_mib,
-            "network": (found.networks or ("",))[0],
-            "mac": (found.macs or ("",))[0],
-            "seen": _SEEN[found.state],
-            "has_agent": found.has_agent_channel,
-            "autostart": found.autostart,
-        }
-        with contextlib.suppress(IntegrityError), transaction.atomic():
-            self.ids[found.uuid] = facts.add_foreign(self._host_id, found.uuid, columns)
-            write_xml(self.ids[found.uuid], found.xml)
-        return self.ids.get(found.uuid)
+    def _passing(self, uuids: Collection[str]) -> set[str]:
+        """Those of `uuids` that jobs move: what comes is known before its row says so, what left is not."""
+        moving = facts.on_the_move(self.host_id, uuids) if uuids else {}
+        self.ids |= {uuid: vm_id for uuid, (vm_id, host_id) in moving.items() if host_id == self.host_id}
+        return set(moving)
+
+    def _add(self, found: Iterable[DomainFacts]) -> None:
+        """Somebody else's machines."""
+        fresh = {one.uuid: _first_columns(one) for one in found}
+        if fresh:
+            self.ids |= facts.add_foreign(self.host_id, fresh)
 
 
-def _columns(vm: Vm, found: DomainFacts) -> dict[str, object]:
-    """What the host may change of a row. A managed machine keeps its own name."""
-    columns: dict[str, object] = {
+def see(looked: list[tuple[Rows, Found]]) -> list[None]:
+    """Write what hosts say of machines: a few statements, however many machines and hosts they are."""
+    rows = facts.known_vms(
+        {one.host_id for one, _ in looked}, {uuid for _, found in looked for uuid in found}
+    )
+    differing: dict[int, dict[str, Any]] = {}
+    told: dict[int, Told] = {}
+    for one, found in looked:
+        mine = {uuid: rows[one.host_id, uuid] for uuid in found if (one.host_id, uuid) in rows}
+        changes, texts = one._heard(found, mine)
+        differing |= changes
+        told |= texts
+    facts.write_vms({vm_id: columns for vm_id, columns in differing.items() if columns})
+    keep_xmls(told)
+    return [None] * len(looked)
+
+
+def _first_columns(found: DomainFacts) -> dict[str, object]:
+    return {
+        "name": found.name,
         "domain_name": found.name,
-        "xml_digest": found.xml_digest,
-        **facts.sizes((found.cpus, found.memory_mib), (found.defined_cpus, found.defined_memory_mib)),
-        "autostart": found.autostart,
+        "network": (found.networks or ("",))[0],
+        "mac": (found.macs or ("",))[0],
+        "seen": Seen[found.state.name],
+        "has_agent": found.has_agent_channel,
+        **_common_columns(found),
     }
+
+
+def _differing(vm: facts.Known, found: DomainFacts) -> dict[str, Any]:
+    """What the host says otherwise than the row. A managed machine keeps its own name."""
+    columns = {"domain_name": found.name, **_common_columns(found)}
     if not vm.is_managed:
         columns["name"] = found.name
-    return columns
+    if not found.agent_connected:
+        columns["is_ready"] = False
+    return facts.differing(vm, Seen[found.state.name], **columns)
+
+
+def _common_columns(found: DomainFacts) -> dict[str, object]:
+    sizes = facts.sizes((found.cpus, found.memory_mib), (found.defined_cpus, found.defined_memory_mib))
+    return {"autostart": found.autostart, **sizes}
+
+
+def _told(found: DomainFacts) -> Told:
+    return Told(found.xml, found.needs, found.digest, found.agent_connected)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread
@@ -15,12 +16,15 @@ from threading import Thread
 from django.db import Error, connection
 
 from vrabec.hypervisor import connection as door
-from vrabec.hypervisor import events, facts, lifecycle, stats, storage
+from vrabec.hypervisor import domains, events, facts, stats, storage
 from vrabec.hypervisor.connection import HostConnection
-from vrabec.hypervisor.spec import DomainState, Event, EventKind, Sample
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Event, EventKind, Sample, Standing
+from vrabec.inventory.baseline import work_out
 from vrabec.inventory.guests import Guests
 from vrabec.inventory.load import Loads
-from vrabec.inventory.rows import Rows
+from vrabec.inventory.rows import Found, Rows, see
+from vrabec.inventory.turns import Turns
+from vrabec.inventory.writer import Writer
 from vrabec.lib.errors import NotFound, Unavailable, VrabecError
 from vrabec.models.hosts import POOL, Host, HostState
 from vrabec.services.facts import write_host
@@ -31,7 +35,14 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 10.0
 RESYNC_SECONDS = 300.0
 UNREACHABLE_SECONDS = 5.0
+TURN_SECONDS = 1.0
+"""A host that keeps us waiting for so long loses its turn."""
 BACK_OFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
+MAX_EVENTS = 100
+MAX_FRESH = 100
+"""Looks that are written at once: their XML is in memory until then."""
+GOLDEN = 0.618
+"""Multiples of it lie evenly in any interval, however many there are."""
 SCARCE = 0.1
 """A pool with less than this part free is looked at anew: others may have made room, unseen by libvirt."""
 
@@ -39,17 +50,21 @@ SCARCE = 0.1
 class HostWatch(Thread):
     """The thread of one host."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, writer: Writer, turns: Turns) -> None:
         super().__init__(name=f"watch {host.name}", daemon=True)
         self.host_id = host.pk
+        self._writer = writer
+        self._turns = turns
         self.stopping = Flag()
+        self.baseline_due = Flag()
+        """The cluster's baseline is to be computed, soon."""
         self._host: HostConnection | None = None
         self._lost_at = time.monotonic()
         self._is_marked = False
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._rows = Rows(host.pk)
-        self._loads = Loads()
-        self.guests = Guests(host.pk, self._way)
+        self._loads = Loads(writer)
+        self.guests = Guests(host.pk, self._way, writer)
 
     def run(self) -> None:
         """Watch until stopped; an unreachable host is tried again with growing pauses."""
@@ -83,7 +98,10 @@ class HostWatch(Thread):
         """
         host = self._host
         since = host.calling_since if host else self._lost_at
-        if since is not None and time.monotonic() - since > UNREACHABLE_SECONDS:
+        silent_s = time.monotonic() - since if since is not None else 0.0
+        if silent_s > TURN_SECONDS:
+            self._turns.pass_on(self)
+        if silent_s > UNREACHABLE_SECONDS:
             self._mark_silent()
         elif self._is_marked and host and host.is_alive():
             self._is_marked = False
@@ -101,56 +119,106 @@ class HostWatch(Thread):
     def _follow(self, host: HostConnection) -> None:
         self._events = SimpleQueue()
         events.watch(host, self._events.put)
-        self._resync(host, came_back=True)
-        next_sweep = next_resync = time.monotonic()
-        next_resync += RESYNC_SECONDS
+        with self._turns.turn(self):
+            self._resync(host, came_back=True)
+        self._look_at_pool(host)
+        next_sweep = self._next_sweep()
+        next_resync = time.monotonic() + RESYNC_SECONDS
         while not self.stopping.is_set():
+            if self.baseline_due.is_set():
+                self.baseline_due.clear()
+                work_out(host, self.host_id)
             if time.monotonic() >= next_sweep:
-                next_sweep = time.monotonic() + SWEEP_SECONDS
-                self._sweep(host)
+                next_sweep = self._next_sweep()
+                with self._turns.turn(self):
+                    self._sweep(host)
             if time.monotonic() >= next_resync:
                 next_resync = time.monotonic() + RESYNC_SECONDS
-                self._resync(host)
+                with self._turns.turn(self):
+                    self._resync(host)
             self._hear(host, next_sweep - time.monotonic())
 
-    def _hear(self, host: HostConnection, seconds: float) -> None:
-        try:
-            event = self._events.get(timeout=max(seconds, 0.0))
-        except Empty:
-            return
-        if event is None:
-            return
-        if event.kind == EventKind.CLOSED:
-            raise Unavailable("The connection was lost.", raw=event.what)
-        self._look(host, event)
+    def _next_sweep(self) -> float:
+        """Each host has its own moment of the ten seconds: all at once would keep everything else waiting."""
+        now = time.monotonic()
+        return now + SWEEP_SECONDS - (now - self.host_id * SWEEP_SECONDS * GOLDEN) % SWEEP_SECONDS
 
-    def _look(self, host: HostConnection, event: Event) -> None:
-        """An event marks a machine; what it is now is asked, so that events out of order do no harm."""
-        try:
-            found = lifecycle.facts(host, event.uuid)
-        except NotFound:
-            found = None
-        vm_id = self._rows.saw(event.uuid, found)
-        if event.what == "stopped" and found and found.state in (DomainState.OFF, DomainState.HIBERNATED):
+    def _hear(self, host: HostConnection, seconds: float) -> None:
+        """Wait for an event, and take what else has come: a machine that changed often is looked at once."""
+        heard: list[Event | None] = []
+        with suppress(Empty):
+            heard.append(self._events.get(timeout=max(seconds, 0.0)))
+            while len(heard) < MAX_EVENTS:
+                heard.append(self._events.get_nowait())
+        happened = [event for event in heard if event]
+        closed = [event for event in happened if event.kind == EventKind.CLOSED]
+        if closed:
+            raise Unavailable("The connection was lost.", raw=closed[0].what)
+        if happened and len(happened) == len(heard):
+            self._look(host, happened)
+
+    def _look(self, host: HostConnection, happened: list[Event]) -> None:
+        """Events mark machines; what they are now is asked, so that events out of order do no harm."""
+        more = {event.uuid for event in happened if event.what not in events.PAUSES}
+        with self._turns.turn(self):
+            uuids = dict.fromkeys(event.uuid for event in happened)
+            found: Found = {uuid: self._asked(host, uuid, paused=uuid not in more) for uuid in uuids}
+        self._write(found)
+        for event in happened:
+            if isinstance(one := found[event.uuid], DomainFacts):
+                self._take(event, one)
+        for uuid, one in found.items():
+            if isinstance(one, DomainFacts):
+                self.guests.heed(uuid, self._rows.ids.get(uuid), one.agent_connected)
+
+    def _asked(self, host: HostConnection, uuid: str, *, paused: bool) -> DomainFacts | DomainState | None:
+        """What a machine is now; its state alone where it was paused or resumed, and is known."""
+        if paused and uuid in self._rows.ids:
+            state = domains.state_of(host, uuid)
+            if state in (DomainState.RUNNING, DomainState.PAUSED):
+                return state
+        return _facts(host, uuid)
+
+    def _take(self, event: Event, found: DomainFacts) -> None:
+        """What an event says beyond how the machine is now."""
+        if event.what == "stopped" and found.state in (DomainState.OFF, DomainState.HIBERNATED):
             # Still off: an event that waited until somebody started it again is no wish any more.
             self._rows.stopped(event.uuid, event.detail)
-        if event.what == events.RESTARTED and found and found.state == DomainState.RUNNING:
+        if event.what == events.RESTARTED and found.state == DomainState.RUNNING:
             self._rows.restarted(event.uuid)
-        if vm_id and found:
-            self.guests.heed(event.uuid, vm_id, found.agent_connected)
 
     def _resync(self, host: HostConnection, *, came_back: bool = False) -> None:
-        present = {found.uuid: found for found in lifecycle.all_facts(host)}
-        for found in present.values():
-            vm_id = self._rows.saw(found.uuid, found)
-            self.guests.heed(found.uuid, vm_id, found.agent_connected)
-            self._rows.check_autostart(found)
-        self._rows.vanished(present.keys())
+        """A look at the whole host, which reads and writes only what changed since the one before."""
+        standings: list[Standing] = []
+        fresh: dict[str, DomainFacts | None] = {}
+        read: set[str] = set()
+        known = self._rows.known()
+        for look in domains.looks(host):
+            if (before := known.get(look.uuid)) and before.is_same(look):
+                standings.append(Standing.at(look, agent_connected=bool(before.agent_connected)))
+                continue
+            fresh[look.uuid] = one = look.read()
+            read.add(look.uuid)
+            standings.append(Standing.of(one))
+            if len(fresh) == MAX_FRESH:
+                self._write(fresh)
+                fresh = {}
+        self._write(fresh)
+        present = {one.uuid for one in standings}
+        self._writer.do(lambda: self._rows.vanished(present))
+        for standing in standings:
+            if standing.agent_connected or standing.uuid in read:
+                self.guests.heed(standing.uuid, self._rows.ids.get(standing.uuid), standing.agent_connected)
+            self._rows.check_autostart(standing)
         # Not before: an online host whose machines still show what they were before its silence would lie.
         self._write_host(host)
         if came_back:
-            for found in present.values():
-                self._rows.keep_wish(found)
+            self._rows.keep_wishes(standings)
+
+    def _write(self, found: Found) -> None:
+        """Write these looks; then forget them: their XML is the largest part of what a host says."""
+        if found:
+            self._writer.do_together(see, (self._rows, found), rows=len(found))
 
     def _write_host(self, host: HostConnection) -> None:
         seen = facts.host_facts(host)
@@ -165,10 +233,14 @@ class HostWatch(Thread):
             libvirt_version=seen.libvirt_version,
             hypervisor_version=seen.hypervisor_version,
             networks=list(seen.networks),
+            offers=seen.offers.stored(),
         )
 
     def _sweep(self, host: HostConnection) -> None:
         self._loads.write(self._samples(host), self._rows.ids)
+        self._look_at_pool(host)
+
+    def _look_at_pool(self, host: HostConnection) -> None:
         try:
             pool = storage.pool_info(host, POOL)
             if pool.available_mib < SCARCE * pool.capacity_mib:
@@ -181,7 +253,8 @@ class HostWatch(Thread):
         """Counters of all machines; events that come meanwhile do not wait for the last of them."""
         for sample in stats.samples(host):
             yield sample
-            self._hear(host, 0)
+            if not self._events.empty():
+                self._hear(host, 0)
 
     def _lost(self, error: VrabecError) -> None:
         without_s = 0.0 if self._host else time.monotonic() - self._lost_at
@@ -194,3 +267,10 @@ class HostWatch(Thread):
         self._is_marked = True
         if Host.objects.filter(pk=self.host_id).exclude(state=HostState.UNREACHABLE).exists():
             write_host(self.host_id, HostState.UNREACHABLE, reason="It does not answer.")
+
+
+def _facts(host: HostConnection, uuid: str) -> DomainFacts | None:
+    try:
+        return domains.facts(host, uuid)
+    except NotFound:  # gone between two questions
+        return None

@@ -148,5 +148,4 @@ def _read(job: Job, plan: Plan) -> tuple[list[tuple[str, str]], int | None]:
     if job.state != JobState.QUEUED:
         return [], None
     steps = plan.steps(job.args)
-    no_return = steps.index(plan.no_return) if plan.no_return in steps else None
-    return [(name, STEPS[name].title) for name in steps], no_return
+    return [(name, STEPS[name].title) for name in steps], plan.turning_point(steps)

@@ -6,7 +6,7 @@ knows its undoing. From the step named `no_return` on there is only forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,10 @@ class Plan:
     steps: Callable[[Args], tuple[str, ...]]
     no_return: str | None = None
     per_host: int | None = None
+
+    def turning_point(self, names: Sequence[str]) -> int | None:
+        """The index of the point of no return among these steps."""
+        return names.index(self.no_return) if self.no_return in names else None
 
 
 PLANS: dict[str, Plan] = {}

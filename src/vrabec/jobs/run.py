@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from threading import Event
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
 
 from vrabec.jobs import store
-from vrabec.jobs.plans import STEPS
+from vrabec.jobs.plans import PLANS, STEPS
 from vrabec.lib.errors import Cancelled, HostError, Unavailable, VrabecError
 from vrabec.models.jobs import Job, JobState
 
@@ -42,17 +43,28 @@ class Run:
         """Add a line to the job's log. Raises LostJob."""
         store.log(self.job, template, **params)
 
-    def progress(self, percent: float) -> None:
-        """Say how far the current step is (0 to 100); written twice a second at most."""
+    def progress(self, percent: float, **told: Any) -> None:
+        """Say how far the current step is (0 to 100), and what is `told` of it; twice a second at most."""
         if time.monotonic() - self._reported < 0.5:
             return
         self._reported = time.monotonic()
         done = (self.job.begun - 1 + min(percent, 100.0) / 100) / len(self.job.plan)
-        store.write(self.job, percent=int(100 * done))
+        self._tell(int(100 * done), told)
+
+    def told(self, **told: Any) -> None:
+        """Keep more of what is told of the job, whatever its percentage."""
+        self._tell(self.job.percent, told)
+
+    def _tell(self, percent: int, told: dict[str, Any]) -> None:
+        fields: dict[str, Any] = {"percent": percent}
+        if told:
+            self.args = {**self.args, "told": {**self.args.get("told", {}), **told}}
+            fields["args"] = self.args
+        store.write(self.job, **fields)
 
     def is_cancelled(self) -> bool:
         """Whether a long step should stop. Never past the point of no return, never while undoing."""
-        if self.job.state != JobState.RUNNING or _only_forward(self.job):
+        if self.job.state != JobState.RUNNING or self.is_only_forward:
             return False
         return store.cancel_asked(self.job)
 
@@ -60,6 +72,25 @@ class Run:
         """Raise Cancelled when a long step should stop."""
         if self.is_cancelled():
             raise Cancelled("Cancelled.")
+
+    @property
+    def is_only_forward(self) -> bool:
+        """Whether what was begun can no longer be undone."""
+        return _only_forward(self.job)
+
+    def no_way_back(self) -> None:
+        """The begun step is the point of no return from now on. Raises Cancelled when a cancel came first."""
+        try:
+            store.write(self.job, Q(cancel_asked=False), no_return=self.job.begun - 1)
+        except store.LostJob:
+            self.check()
+            raise
+
+    def way_back(self) -> None:
+        """The point of no return is the plan's own again: nothing has happened that cannot be undone."""
+        planned = PLANS[self.job.kind].turning_point(self.job.plan)
+        if self.job.no_return != planned:
+            store.write(self.job, no_return=planned)
 
     def go_on(self) -> None:
         """Raise LostJob when the engine stops: what was begun continues at its next start."""
@@ -69,6 +100,14 @@ class Run:
         """Sleep inside a step. A stopping engine ends it by LostJob: the step continues later."""
         if self._stopping.wait(seconds):
             raise store.LostJob(self.job.pk)
+
+    def come_back(self, seconds: float) -> NoReturn:
+        """Give the thread back, and run the begun step again: later, or once a child of the job has ended.
+
+        A job that waited for its children in its thread would keep them from running. Raises LostJob.
+        """
+        store.pause(self.job, seconds)
+        raise store.LostJob(self.job.pk)
 
     def resource(self, name: str, opened: Callable[[], AbstractContextManager[Resource]]) -> Resource:
         """What `opened()` gives: called once a run, left when the run ends."""

@@ -97,10 +97,10 @@ def begin(job: Job, index: int) -> None:
         steps[index - 1]["ended"] = now().isoformat()
     steps[index]["begun"] = steps[index]["begun"] or now().isoformat()
     conditions = (Q(cancel_asked=False),) if index == job.no_return and job.begun <= index else ()
-    fields = {"begun": index + 1, "ended": index, "steps": steps, "percent": 100 * index // len(job.plan)}
+    fields = {"begun": index + 1, "ended": index, "steps": steps}
     if job.begun <= index:
-        # The step before it is done: its tries and its error are over.
-        fields |= {"tries": 0, **_NO_ERROR}
+        # The step before it is done: its tries and its error are over. One that goes on knows how far it is.
+        fields |= {"tries": 0, "percent": 100 * index // len(job.plan), **_NO_ERROR}
     write(job, *conditions, **fields)
 
 
@@ -111,6 +111,8 @@ def finish(job: Job, state: JobState) -> None:
         last = [{**step, "ended": now().isoformat()} for step in job.steps[-1:]]
         fields |= {"ended": len(job.plan), "percent": 100, "steps": [*job.steps[:-1], *last], **_NO_ERROR}
     write(job, **fields)
+    if job.parent_id:
+        Job.objects.filter(pk=job.parent_id).update(not_before=None)
 
 
 def failure(error: VrabecError) -> dict[str, Any]:

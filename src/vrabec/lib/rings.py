@@ -102,7 +102,7 @@ class _Head:
         return header + b"".join(_ROW.pack(*row) for row in self.open_rows)
 
 
-def write(path: Path, owner: UUID, times: tuple[float, float], values: Sequence[float]) -> None:
+def write(path: str | Path, owner: UUID, times: tuple[float, float], values: Sequence[float]) -> None:
     """Write `values`, measured from the first to the second of `times` (Unix), into the file of `owner`.
 
     What is no ring file of this owner is replaced by an empty one. Raises OSError.
@@ -125,7 +125,7 @@ def write(path: Path, owner: UUID, times: tuple[float, float], values: Sequence[
         os.close(file)
 
 
-def read(path: Path, owner: UUID, *, span: int, until: float, points: int) -> Series:
+def read(path: str | Path, owner: UUID, *, span: int, until: float, points: int) -> Series:
     """The last `span` seconds before `until` in at most `points` points, from the finest level that has them.
 
     A file that is missing, torn or another machine's is all gaps. Raises OSError.
@@ -141,7 +141,7 @@ def read(path: Path, owner: UUID, *, span: int, until: float, points: int) -> Se
     return Series(wanted.start * level.step, step, _columns(averages), _columns(maxima))
 
 
-def averages(path: Path, owner: UUID, *, step: int, until: float, points: int) -> tuple[Values, ...]:
+def averages(path: str | Path, owner: UUID, *, step: int, until: float, points: int) -> tuple[Values, ...]:
     """By column the last `points` averages, `step` seconds each, up to `until`; gaps as in `read`.
 
     From the coarsest level whose step divides this one, and only the rows asked for: many files are read so.
@@ -170,7 +170,7 @@ def _joined(rows: list[Row | None]) -> tuple[Values, Values]:
     return tuple(averages), tuple(map(max, columns[COLUMNS:]))
 
 
-def _rows(path: Path, owner: UUID, place: int, wanted: range) -> list[Row | None]:
+def _rows(path: str | Path, owner: UUID, place: int, wanted: range) -> list[Row | None]:
     """The rows of a level that have these numbers, in their order; None for a gap."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -201,6 +201,8 @@ def _ring(file: int, level: Level, wanted: range) -> list[Row | None]:
 def _slots(level: Level, since: float, until: float) -> list[tuple[int, float]]:
     """Each slot that the time lies in, and for how many seconds."""
     numbers = range(int(since // level.step), -int(-until // level.step))
+    if len(numbers) == 1:
+        return [(numbers[0], until - since)]
     edges = [since, *(number * level.step for number in numbers[1:]), until]
     return [(number, end - begin) for number, (begin, end) in zip(numbers, pairwise(edges), strict=True)]
 
@@ -221,7 +223,7 @@ def _and_then(row: Row, more: Row) -> Row:
     number, turn, seconds, *_ = row
     part = more[2] / (seconds + more[2])
     pairs = zip(row[_AVERAGES], more[_AVERAGES], strict=True)
-    averages = (old + (new - old) * part for old, new in pairs)
+    averages = [old + (new - old) * part for old, new in pairs]
     return (number, turn, seconds + more[2], *averages, *map(max, row[_MAXIMA], more[_MAXIMA]))
 
 
@@ -231,7 +233,7 @@ def _complete(file: int, offset: int, row: bytes) -> None:
     os.pwrite(file, row[:_NUMBER_BYTES], offset)
 
 
-def _open(path: Path, owner: UUID) -> tuple[int, _Head]:
+def _open(path: str | Path, owner: UUID) -> tuple[int, _Head]:
     """The file with its head, made anew where it is not one of `owner`."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -245,8 +247,9 @@ def _open(path: Path, owner: UUID) -> tuple[int, _Head]:
     return _made(path, owner), _empty(owner)
 
 
-def _made(path: Path, owner: UUID) -> int:
+def _made(path: str | Path, owner: UUID) -> int:
     """An empty file of `owner`, put in place whole; whoever reads the one before may finish."""
+    path = Path(path)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = path.with_suffix(".new")
     file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from vrabec.lib.errors import Invalid
 
@@ -40,5 +42,22 @@ def show_rate(per_second: float, unit: str = "B") -> str:
     return f"{per_second:.0f} {unit}/s"
 
 
+def _rough(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
+
+
 def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def show_copy(told: Mapping[str, Any]) -> str:
+    """How far a copy is: so much of so much, how fast, how long still; "" where nothing is copied."""
+    if not told.get("total_bytes"):
+        return ""
+    total, left, rate, seconds = (
+        told[name] for name in ("total_bytes", "left_bytes", "bytes_s", "seconds_left")
+    )
+    parts = [f"{show_mib((total - left) / 2**20)} / {show_mib(total / 2**20)}"]
+    parts += [show_rate(rate)] if rate else []
+    parts += [f"{_rough(seconds)} left"] if seconds is not None else []
+    return " · ".join(parts)

@@ -1,6 +1,7 @@
 """Every model, so that Django finds them at start."""
 
 from vrabec.models.audit import Audit
+from vrabec.models.clusters import Cluster
 from vrabec.models.consoles import ConsoleTicket
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobLine
@@ -14,6 +15,7 @@ from vrabec.models.xml import VmXml
 
 __all__ = [
     "Audit",
+    "Cluster",
     "ConsoleTicket",
     "Grant",
     "Host",

@@ -31,6 +31,10 @@ ACTIVE = (JobState.QUEUED, JobState.RUNNING, JobState.UNDOING)
 """States in which the engine still has something to do."""
 
 
+WORKS_ON_A_HOST = Q(kind__in=("host.maintain", "host.resume"))
+"""Of these a host has one at once."""
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     """Jobs as an actor sees them."""
 
@@ -101,6 +105,11 @@ class Job(models.Model):
             models.UniqueConstraint(fields=["vm"], condition=Q(state__in=ACTIVE), name="job_one_active_a_vm"),
             models.UniqueConstraint(
                 fields=["template"], condition=Q(state__in=ACTIVE), name="job_one_active_a_template"
+            ),
+            models.UniqueConstraint(
+                fields=["host"],
+                condition=Q(state__in=ACTIVE) & WORKS_ON_A_HOST,
+                name="job_one_maintenance_a_host",
             ),
         )
         indexes = (

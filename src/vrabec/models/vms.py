@@ -61,6 +61,16 @@ class VmQuerySet(models.QuerySet["Vm"]):
         return self.present().filter(project_id__in=granted_projects(actor))
 
 
+_INDEXES = {
+    "vm_by_name": ("name", "id", "project", "host", "seen", "address", "mac"),
+    "vm_by_host": ("host", "name", "id", "seen", "project"),
+    "vm_by_seen": ("seen", "name", "id", "project", "host"),
+    "vm_to_place": ("host", "wished", "seen", "memory_mib", "next_memory_mib", "cpus"),
+    "vm_by_project": ("project", "name", "id", "seen", "host", "address", "mac"),
+    "vm_by_memory": ("memory_mib", "id", "project"),
+}
+
+
 class Vm(models.Model):
     """One machine. `id` is ours and for ever; (host, uuid) is libvirt's and unique while present.
 
@@ -68,6 +78,9 @@ class Vm(models.Model):
     use one name (names have no dot, so it cannot be read two ways). `tag_line` holds the tags as
     " prod web ", so that a list finds " prod " without a join.
     `cpus` and `memory_mib` are what runs; `next_...` what the next start gives, None when it is the same.
+    `farm` is "" or a word that machines of one project share: no two of them are made on one host.
+    `pinned_to` are the only hosts that it may be on; none: any.
+    `is_lost`: deleted because its host had it no more, or is no host of ours; it comes back when it is seen.
     `file_stem` begins the names of the files we made for it, on its host: a rename does not change it.
     """
 
@@ -75,8 +88,13 @@ class Vm(models.Model):
     domain_name = models.CharField(max_length=255)
     file_stem = models.CharField(max_length=300, blank=True)
     uuid = models.UUIDField(default=uuid.uuid4)
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="vms", null=True, blank=True)
-    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="vms", null=True, blank=True)
+    # Without indexes of their own: SQLite would take those, which know nothing else, before vm_by_...
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="vms", null=True, blank=True, db_index=False
+    )
+    host = models.ForeignKey(
+        Host, on_delete=models.PROTECT, related_name="vms", null=True, blank=True, db_index=False
+    )
     template = models.ForeignKey(
         Template, on_delete=models.PROTECT, related_name="vms", null=True, blank=True
     )
@@ -95,15 +113,17 @@ class Vm(models.Model):
     state_since = models.DateTimeField(auto_now_add=True)
     description = models.TextField(blank=True)
     tag_line = models.CharField(max_length=700, blank=True)
+    farm = models.CharField(max_length=32, blank=True)
+    pinned_to = models.ManyToManyField(Host, related_name="pinned_vms", blank=True)
     has_agent = models.BooleanField(default=False)
     is_ready = models.BooleanField(default=False)
     autostart = models.BooleanField(default=False)
     screen_at = models.DateTimeField(null=True, blank=True)
-    xml_digest = models.CharField(max_length=64, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    is_lost = models.BooleanField(default=False)
 
     objects: ClassVar[VmQuerySet] = VmQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -118,12 +138,14 @@ class Vm(models.Model):
                 fields=["host", "uuid"], condition=Q(deleted_at=None), name="vm_uuid_once_a_host"
             ),
         )
+        # Of machines that are there, with what lists ask: an index alone counts them and finds a page.
+        # `deleted_at` is None in all, but SQLite (3.40) looks it up in the table where it is missing.
         indexes = (
-            models.Index(fields=["name", "id"], name="vm_by_name"),
-            models.Index(fields=["host", "name", "id"], name="vm_by_host"),
-            models.Index(fields=["seen", "name", "id"], name="vm_by_seen"),
-            models.Index(fields=["project", "name", "id"], name="vm_by_project"),
-            models.Index(fields=["memory_mib", "id"], name="vm_by_memory"),
+            *(
+                models.Index(fields=[*fields, "deleted_at"], condition=Q(deleted_at=None), name=name)
+                for name, fields in _INDEXES.items()
+            ),
+            models.Index(fields=["uuid"], condition=Q(deleted_at=None) | Q(is_lost=True), name="vm_by_uuid"),
         )
 
     @property
@@ -136,11 +158,13 @@ class VmLoad(models.Model):
     """The latest load of a machine, in a narrow row of its own: written every ten seconds.
 
     Rates are over the time since the sample before. How it was earlier: services/history.py.
+    `disk_size_mib` is what its disks are promised, `disk_used_mib` what they take: thin images take less.
     """
 
     vm = models.OneToOneField(Vm, on_delete=models.CASCADE, primary_key=True, related_name="load")
     cpu_percent = models.FloatField(default=0)
     memory_used_mib = models.PositiveIntegerField(default=0)
+    disk_size_mib = models.PositiveIntegerField(default=0)
     disk_used_mib = models.PositiveIntegerField(default=0)
     disk_read_bytes_s = models.FloatField(default=0)
     disk_written_bytes_s = models.FloatField(default=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vrabec.scheduler import n_plus_1
-from vrabec.scheduler.fleet import Bools, Floats, Want
+from vrabec.scheduler.fleet import Bools, Floats, Ints, Want
 from vrabec.scheduler.rules import Words, fitting, why_not
 from vrabec.scheduler.score import WEIGHTS, spread
 from vrabec.scheduler.use import Use
@@ -31,9 +31,14 @@ def prepare(use: Use) -> Room:
 
 def allocate(room: Room, want: Want) -> int | None:
     """The host that a new machine should go to, None when none can take it and keep every host covered."""
+    return n_plus_1.choose(room.use, want.memory_mib, order(room, want), room.uncovered)
+
+
+def order(room: Room, want: Want) -> list[int]:
+    """The hosts that can take a new machine, the best first; N+1 is not looked at."""
     fits = np.flatnonzero(fitting(room.use, want))
-    order = fits[np.argsort(scores(room.use, want)[fits], kind="stable")]
-    return n_plus_1.choose(room.use, want.memory_mib, order.tolist(), room.uncovered)
+    best: list[int] = fits[np.argsort(scores(room.use, want)[fits], kind="stable")].tolist()
+    return best
 
 
 def scores(use: Use, want: Want) -> Floats:
@@ -50,14 +55,18 @@ def scores(use: Use, want: Want) -> Floats:
 
 def verdicts(room: Room, want: Want) -> tuple[Words, ...]:
     """Why each host can or cannot take the machine. Not for the hot path."""
-    return tuple(_verdict(room, want, host) for host in range(len(room.use.fleet.hosts)))
+    kept = n_plus_1.keeping(room.use, want.memory_mib, room.uncovered)
+    hosts = range(len(room.use.fleet.hosts))
+    return tuple(why_not(room.use, want, host) or (FITS if kept[host] else NOT_COVERED) for host in hosts)
 
 
-def _verdict(room: Room, want: Want, host: int) -> Words:
-    if words := why_not(room.use, want, host):
-        return words
-    kept = n_plus_1.choose(room.use, want.memory_mib, [host], room.uncovered)
-    return NOT_COVERED if kept is None else FITS
+def left_out(room: Room, want: Want, host: int) -> dict[int, Ints]:
+    """Which machines would find no place, by the host that died, once a machine is on `host`.
+
+    The new machine is the last. Hosts that were without cover before are named too. Not for the hot path.
+    """
+    use = Use(room.use.fleet.joined(want, host))
+    return {int(lost): n_plus_1.stranded(use, int(lost)) for lost in np.flatnonzero(n_plus_1.uncovered(use))}
 
 
 def _amounts(want: Want) -> Floats:

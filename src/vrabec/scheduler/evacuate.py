@@ -26,15 +26,20 @@ class Evacuation:
     stays: tuple[tuple[int, Words], ...]
 
 
-def evacuate(fleet: Fleet, host: int) -> Evacuation:
+def evacuate(fleet: Fleet, host: int, *, cover_yields: bool = False) -> Evacuation:
     """How to empty `host`: the largest machines first, each to where it leaves the cluster most even.
 
-    No rule is broken by any step. When the hosts that remain could not do without another one, nothing moves.
+    No rule is broken by any step. When the hosts that remain could not do without another one, nothing moves;
+    with `cover_yields` N+1 is kept as long as that goes, and machines move on without it.
     """
     use, uncovered = Use(_without(fleet, host)), n_plus_1.uncovered(Use(fleet))
     moves, stays = list[tuple[int, int]](), list[tuple[int, Words]]()
+    is_kept = True
     for vm in _largest_first(use, host):
-        target = _target(use, vm, uncovered)
+        hosts = _best_first(use, vm)
+        target = _covered(use, vm, hosts, uncovered) if is_kept else None
+        if target is None and cover_yields and hosts:
+            target, is_kept = hosts[0], False
         if target is None:
             stays.append((vm, _why_it_stays(use, vm)))
             continue
@@ -55,10 +60,14 @@ def _largest_first(use: Use, host: int) -> list[int]:
     return [int(vm) for vm in on_it[np.argsort(-use.fleet.vms.memory_mib[on_it], kind="stable")]]
 
 
-def _target(use: Use, vm: int, uncovered: Bools) -> int | None:
+def _best_first(use: Use, vm: int) -> list[int]:
     hosts = _open_to(use, vm)
-    order = hosts[np.argsort(scores(use, use.fleet.vms.want(vm))[hosts], kind="stable")]
-    return next((host for host in order.tolist() if not n_plus_1.worsens(use, vm, host, uncovered)), None)
+    order: list[int] = hosts[np.argsort(scores(use, use.fleet.vms.want(vm))[hosts], kind="stable")].tolist()
+    return order
+
+
+def _covered(use: Use, vm: int, hosts: list[int], uncovered: Bools) -> int | None:
+    return next((host for host in hosts if not n_plus_1.worsens(use, vm, host, uncovered)), None)
 
 
 def _why_it_stays(use: Use, vm: int) -> Words:

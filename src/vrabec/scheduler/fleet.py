@@ -119,6 +119,25 @@ class Fleet:
         """The same cluster with its machines elsewhere."""
         return replace(self, vms=replace(self.vms, host=where))
 
+    def joined(self, want: Want, host: int) -> Fleet:
+        """The cluster with one machine more, as its last. Its farms and needs are not kept."""
+        vms = self.vms
+        return replace(
+            self,
+            vms=Vms(
+                names=(*vms.names, ""),
+                host=np.append(vms.host, host),
+                memory_mib=np.append(vms.memory_mib, want.memory_mib),
+                disk_mib=np.append(vms.disk_mib, want.disk_mib),
+                cpus=np.append(vms.cpus, want.cpus),
+                load=np.append(vms.load, [want.load], axis=0),
+                runs=np.append(vms.runs, True),
+                pinned=np.append(vms.pinned, False),
+                farms=np.append(vms.farms, np.full((1, vms.farms.shape[1]), NO_FARM), axis=0),
+                needs=np.append(vms.needs, np.uint64(0)),
+            ),
+        )
+
     @property
     def farms(self) -> int:
         """How many farms there are."""

@@ -18,7 +18,7 @@ the machines, they hold for every way of packing that leaves no machine out whil
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -65,20 +65,68 @@ def choose(use: Use, memory_mib: float, hosts: Iterable[int], before: Bools) -> 
     return next((host for host in hosts if kept[host] or _keeps_with(use, memory_mib, host, before)), None)
 
 
+def keeping(use: Use, memory_mib: float, before: Bools) -> Bools:
+    """The hosts on which a new machine uncovers no host that was not so `before`. Not for the hot path."""
+    kept = _kept_with(use, memory_mib, before)
+    if kept is None:
+        return np.zeros(len(before), bool)
+    for host in np.flatnonzero(~kept & ~use.fleet.hosts.offline):
+        kept[host] = _keeps_with(use, memory_mib, int(host), before)
+    return kept
+
+
+def holds(use: Use, memory_mib: float, counts: Ints, before: Bools) -> bool:
+    """Whether so many new machines of one size on each host uncover none that was not so `before`."""
+    kept = use.memory_mib, use.count, use.largest_mib
+    use.memory_mib = use.memory_mib + counts * memory_mib
+    use.count = use.count + counts
+    use.largest_mib = np.where(counts > 0, np.maximum(use.largest_mib, memory_mib), use.largest_mib)
+    sure, hopeless = _proofs(use)
+    found = not (hopeless & ~before).any() and all(
+        _packs_with(use, int(host), np.full(counts[host], memory_mib))
+        for host in np.flatnonzero(~sure & ~before)
+    )
+    use.memory_mib, use.count, use.largest_mib = kept
+    return found
+
+
+def _lost_memory(use: Use, host: int) -> Floats:
+    memory: Floats = use.fleet.vms.memory_mib[(use.where == host) | use.fleet.hosts.offline[use.where]]
+    return memory
+
+
 def _pack(use: Use, host: int, memory: Floats) -> Bools:
     """Which of a dead host's machines, the largest first, find a place."""
-    room = use.memory_room_mib
-    room[host] = -np.inf
-    return np.array([_take(room, amount) for amount in memory], bool)
+    room, found = use.memory_room_mib, np.zeros(len(memory), bool)
+    room[host], first = -np.inf, 0
+    for amount, number in _runs(memory):
+        found[first : first + _take(room, amount, number)] = True
+        first += number
+    return found
 
 
-def _take(room: Floats, memory: float) -> bool:
-    fits = room >= memory
-    first = int(fits.argmax())
-    if not fits[first]:
-        return False
-    room[first] -= memory
-    return True
+def _runs(memory: Floats) -> Iterator[tuple[float, int]]:
+    """How many follow each other that are of one size: those are packed at once."""
+    ends = np.append(np.flatnonzero(np.diff(memory)) + 1, len(memory)) if len(memory) else ()
+    first = 0
+    for end in ends:
+        yield float(memory[first]), int(end - first)
+        first = end
+
+
+def _take(room: Floats, memory: float, number: int) -> int:
+    """How many of `number` machines find a place, first fit, which takes from `room`."""
+    if number == 1:
+        fits = room >= memory
+        first = int(fits.argmax())
+        if not fits[first]:
+            return 0
+        room[first] -= memory
+        return 1
+    most = np.floor(np.maximum(room, 0) / max(memory, 1e-3))
+    taken = np.clip(number - (np.cumsum(most) - most), 0, most)
+    room -= taken * memory
+    return int(taken.sum())
 
 
 class _Rooms:
@@ -149,7 +197,7 @@ def _keeps_with(use: Use, memory: float, host: int, before: Bools) -> bool:
     use.largest_mib[host] = max(largest, memory)
     sure, hopeless = _proofs(use)
     kept = not (hopeless & ~before).any() and all(
-        _packs_with(use, int(other), memory if other == host else 0.0)
+        _packs_with(use, int(other), np.full(int(other == host), memory))
         for other in np.flatnonzero(~sure & ~before)
     )
     use.memory_mib[host] -= memory
@@ -158,7 +206,6 @@ def _keeps_with(use: Use, memory: float, host: int, before: Bools) -> bool:
     return kept
 
 
-def _packs_with(use: Use, host: int, more: float) -> bool:
-    lost = (use.where == host) | use.fleet.hosts.offline[use.where]
-    memory = np.append(use.fleet.vms.memory_mib[lost], more)
+def _packs_with(use: Use, host: int, more: Floats) -> bool:
+    memory = np.append(_lost_memory(use, host), more)
     return bool(_pack(use, host, np.sort(memory)[::-1]).all())

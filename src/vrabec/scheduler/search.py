@@ -76,7 +76,7 @@ class Search:
 
     def reconsider(self) -> None:
         """Take moves back in turn, and make better ones in their place."""
-        tries = _TRIES // len(self._home)
+        tries = _TRIES // max(1, len(self._home))
         for vm in self._by_worth()[:tries]:
             self._reconsider(int(vm))
 

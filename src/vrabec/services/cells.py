@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from vrabec.lib.units import show_copy
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job, JobState
 from vrabec.models.vms import Seen, Vm, VmLoad
 from vrabec.services.jobs import can_cancel
-from vrabec.services.states import job_title, shown_vm
+from vrabec.services.states import job_title, shown_host, shown_vm
 
 Cell = dict[str, Any]
 
 
 def active_jobs(vm_ids: Iterable[int]) -> dict[int, Job]:
-    """The active job of each machine that has one: one query."""
-    jobs = Job.objects.active().filter(vm_id__in=list(vm_ids))
+    """The active job of each machine that has one: one query, none for no machines."""
+    ids = list(vm_ids)
+    jobs = Job.objects.active().filter(vm_id__in=ids) if ids else ()
     return {job.vm_id: job for job in jobs if job.vm_id}
 
 
@@ -68,6 +70,7 @@ def job_cell(job: Job) -> Cell:
         "state": job.state,
         "title": job_title(job),
         "percent": job.percent,
+        "told": show_copy(job.args.get("told", {})),
         "step": step,
         "steps": len(job.plan),
         "step_title": job.steps[step - 1]["title"] if step else "",
@@ -84,7 +87,9 @@ def job_cell(job: Job) -> Cell:
 
 def host_cells(host_ids: Iterable[int]) -> list[Cell]:
     """Each host's cell: one query."""
-    return [
-        {"id": host.pk, "v": host.version, "state": host.state, "label": host.get_state_display()}
-        for host in Host.objects.filter(pk__in=list(host_ids))
-    ]
+    return [_host_cell(host) for host in Host.objects.filter(pk__in=list(host_ids))]
+
+
+def _host_cell(host: Host) -> Cell:
+    key, label = shown_host(host.state, in_maintenance=host.maintenance_since is not None)
+    return {"id": host.pk, "v": host.version, "state": key, "label": label}

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from django.conf import settings
 from vrabec.lib import rings
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
-from vrabec.models.vms import Vm, VmLoad
+from vrabec.models.vms import Vm
+from vrabec.services.facts import Load
 from vrabec.services.permissions import require
+from vrabec.services.vm_rows import Listed
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +39,19 @@ POINTS = 366
 """In how many points at most: 10 s, 4 min, 30 min, 2 h and a day apart."""
 LINE_STEP_S, LINE_POINTS = 120, 30
 """The line of a machine in the list: an hour."""
+MANY_LINES = 4000
+"""Lines that are remembered, of about 1 KB each."""
 KEPT = timedelta(days=30)
 """The file of a deleted machine is kept for this long after the last write."""
 Column = list[float | None]
+Line = tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class Watched:
     """The load of a machine over the `seconds` that ended at `load.seen_at`; `uuid` is libvirt's."""
 
-    load: VmLoad
+    load: Load
     uuid: UUID
     seconds: float
 
@@ -90,17 +96,18 @@ def directory() -> Path:
 
 def write_history(watched: Iterable[Watched]) -> None:
     """Write what was watched into the machines' files. A full disk leaves gaps and a line in the log."""
-    failures = [error for one in watched if (error := _failure(one))]
+    folder = directory()
+    failures = [error for one in watched if (error := _failure(folder, one))]
     if failures:
         logger.warning("the history of load could not be written (%d files): %s", len(failures), failures[0])
 
 
-def _failure(one: Watched) -> OSError | None:
+def _failure(folder: Path, one: Watched) -> OSError | None:
     """What hindered writing one machine's file; those that have their place on a full disk can be written."""
     until = one.load.seen_at.timestamp()
     values = [float(getattr(one.load, metric)) for metric in METRICS]
     try:
-        rings.write(_path(one.load.vm_id), one.uuid, (until - one.seconds, until), values)
+        rings.write(_path(folder, one.load.vm_id), one.uuid, (until - one.seconds, until), values)
     except OSError as error:
         return error
     return None
@@ -110,29 +117,35 @@ def vm_history(actor: Actor, *, vm: Vm, range_: str) -> History:
     """The load of `vm` over one of RANGES; without a whole file all gaps. Raises Forbidden, OSError."""
     require(actor, "vm.view", vm.project_id)
     span, until = RANGES[range_], now().timestamp()
-    found = rings.read(_path(vm.pk), vm.uuid, span=span, until=until, points=POINTS)
+    found = rings.read(_path(directory(), vm.pk), vm.uuid, span=span, until=until, points=POINTS)
     columns = zip(METRICS, found.averages, found.maxima, strict=True)
     curves = {metric: Curve(_column(average), _column(maximum)) for metric, average, maximum in columns}
     return History(range_, datetime.fromtimestamp(found.start, UTC), found.step, curves)
 
 
-def cpu_lines(actor: Actor, vms: Iterable[Vm], *, until: float) -> dict[int, Column]:
+def cpu_lines(actor: Actor, vms: Iterable[Listed], *, until: float) -> dict[int, Line]:
     """The CPU of the hour before `until` (Unix) of each of `vms`, which a list gave to `actor`: no query.
 
     LINE_POINTS averages, None where nobody watched. Raises Forbidden.
     """
     require(actor, "vm.list")
-    return {vm.pk: _line(vm, until) for vm in vms}
+    folder, end = directory(), until // LINE_STEP_S
+    return {vm.pk: _line(_path(folder, vm.pk), vm.uuid, vm.load_at, end) for vm in vms}
 
 
-def _line(vm: Vm, until: float) -> Column:
-    """One machine's line; a file that cannot be read must not cost the whole list."""
+@lru_cache(maxsize=MANY_LINES)
+def _line(path: str, uuid: UUID | str, at: datetime | None, end: float) -> Line:
+    """One machine's line up to the last step begun, read anew with each sample: `at` is the newest's time.
+
+    A file that cannot be read must not cost the whole list.
+    """
+    owner, until = uuid if isinstance(uuid, UUID) else UUID(uuid), end * LINE_STEP_S
     try:
-        found = rings.averages(_path(vm.pk), vm.uuid, step=LINE_STEP_S, until=until, points=LINE_POINTS)
+        found = rings.averages(path, owner, step=LINE_STEP_S, until=until, points=LINE_POINTS)
     except OSError as error:
-        logger.warning("the history of load of machine %s could not be read: %s", vm.pk, error)
-        return [None] * LINE_POINTS
-    return _column(found[METRICS.index("cpu_percent")])
+        logger.warning("%s could not be read: %s", path, error)
+        return (None,) * LINE_POINTS
+    return tuple(_column(found[METRICS.index("cpu_percent")]))
 
 
 def forget_deleted() -> int:
@@ -149,8 +162,8 @@ def forget_deleted() -> int:
     return len(gone)
 
 
-def _path(vm_id: int) -> Path:
-    return directory() / f"{vm_id}.ring"
+def _path(folder: Path, vm_id: int) -> str:
+    return f"{folder}/{vm_id}.ring"  # as Path puts it together, in a tenth of the time
 
 
 def _column(values: tuple[float, ...]) -> Column:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet, Sum
 
@@ -11,24 +13,41 @@ from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
-from vrabec.models.hosts import Host
+from vrabec.models.clusters import Cluster
+from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.host_looks import check_uri, confirmed_key
 from vrabec.services.permissions import require
+from vrabec.services.placement import take_lock
 from vrabec.services.queue import queue_host_job
 from vrabec.services.record import record
 
+MAINTENANCE = "maintenance"
+STATES = (*HostState.values, MAINTENANCE)
 
-def list_hosts(actor: Actor) -> QuerySet[Host]:
-    """All hosts by name, each with `vm_count` and `promised_mib`: one query."""
+
+def list_hosts(actor: Actor, *, state: str = "") -> QuerySet[Host]:
+    """All hosts by name, each with `vm_count` and `promised_mib`: one query. `state` is one of STATES, or "".
+
+    Raises Invalid, Forbidden.
+    """
     require(actor, "host.list")
+    if state and state not in STATES:
+        raise Invalid("Choose one of: %(known)s.", field="state", known=", ".join(STATES))
     present = Q(vms__deleted_at=None)
     on = present & (Q(vms__wished=Wished.ON) | Q(vms__seen__in=(Seen.RUNNING, Seen.PAUSED)))
     counted = Host.objects.present().annotate(
         vm_count=Count("vms", filter=present), promised_mib=Sum("vms__memory_mib", filter=on, default=0)
     )
-    return counted.order_by("name")
+    return _in_state(counted, state).select_related("cluster").order_by("name")
+
+
+def _in_state(hosts: QuerySet[Host], state: str) -> QuerySet[Host]:
+    """Those in one state; a host in maintenance may answer or not."""
+    if state == MAINTENANCE:
+        return hosts.exclude(maintenance_since=None)
+    return hosts.filter(state=state, maintenance_since=None) if state else hosts
 
 
 def get_host(actor: Actor, *, host_id: int) -> Host:
@@ -39,6 +58,18 @@ def get_host(actor: Actor, *, host_id: int) -> Host:
     return host
 
 
+def hosts_named(names: Iterable[str]) -> list[Host]:
+    """The hosts of these names. Raises Invalid naming the first that is not there."""
+    wanted = sorted({name for name in names if name})
+    if not wanted:
+        return []
+    known = {host.name: host for host in Host.objects.present().filter(name__in=wanted)}
+    for name in wanted:
+        if name not in known:
+            raise Invalid("There is no host named %(name)s.", field="hosts", name=name[:64])
+    return [known[name] for name in wanted]
+
+
 def list_networks(actor: Actor) -> list[str]:
     """Names of the networks that machines can be put on."""
     require(actor, "network.list")
@@ -46,8 +77,8 @@ def list_networks(actor: Actor) -> list[str]:
     return sorted({name for names in lists for name in names})
 
 
-def add_host(actor: Actor, *, name: str, uri: str, fingerprint: str = "") -> Job:
-    """Add a host and queue looking at it: what it has, and whether KVM works there.
+def add_host(actor: Actor, *, name: str, uri: str, fingerprint: str = "", cluster: str = "") -> Job:
+    """Add a host and queue looking at it: what it has, and whether KVM works there. `cluster` "": the first.
 
     By ssh `fingerprint` is that of the key which a look at the host has shown, and a person has confirmed.
     Raises Invalid, Conflict, Forbidden.
@@ -58,13 +89,32 @@ def add_host(actor: Actor, *, name: str, uri: str, fingerprint: str = "") -> Job
     key = confirmed_key(uri, fingerprint) if ssh.is_ssh(uri) else ""
     try:
         with transaction.atomic():
-            host = Host.objects.create(name=name, uri=uri, host_key=key)
+            in_it = locked_cluster(cluster) if cluster else None
+            host = Host.objects.create(name=name, uri=uri, host_key=key, cluster_id=in_it)
             job = queue_host_job(actor, "host.probe", host)
             record(actor, "host.add", of=host, job=job, uri=uri, fingerprint=host.fingerprint)
             changed("host", host.pk)
     except IntegrityError as error:
         raise Conflict("A host named %(name)s exists already.", name=name, field="name") from error
     return job
+
+
+def change_host(actor: Actor, *, host: Host, cluster: str) -> Host:
+    """Put a host into another cluster; what runs on it goes on running. Raises Invalid, Forbidden."""
+    require(actor, "host.change")
+    with transaction.atomic():
+        Host.objects.filter(pk=host.pk).update(cluster_id=locked_cluster(cluster))
+        record(actor, "host.change", of=host, cluster=cluster)
+        changed("host", host.pk)
+    return get_host(actor, host_id=host.pk)
+
+
+def locked_cluster(name: str) -> int:
+    """The id of a cluster that nobody removes until the transaction ends. Raises Invalid."""
+    found = Cluster.objects.select_for_update().filter(name=name[:64]).first()
+    if found is None:
+        raise Invalid("There is no cluster named %(name)s.", field="cluster", name=name[:64])
+    return found.pk
 
 
 def confirm_host(actor: Actor, *, host: Host, fingerprint: str) -> Host:
@@ -88,12 +138,21 @@ def remove_host(actor: Actor, *, host: Host) -> None:
     """Forget a host; everything on it goes on running. Raises Conflict while machines of ours are there."""
     require(actor, "host.remove")
     with transaction.atomic():
+        take_lock()
         ours = Vm.objects.present().filter(host=host, is_managed=True).count()
         if ours:
             raise Conflict(
                 "%(name)s holds %(count)s machines of Vrabec; delete them first.", name=host.name, count=ours
             )
-        Vm.objects.present().filter(host=host).update(deleted_at=now())
+        moves = Job.objects.active().filter(Q(host=host) | Q(args__target=host.pk), kind="vm.migrate")
+        if move := moves.first():
+            raise Conflict(
+                "%(vm)s moves from or to %(name)s: job %(job_id)s. Wait for it or cancel it.",
+                vm=move.subject_name,
+                name=host.name,
+                job_id=move.pk,
+            )
+        Vm.objects.present().filter(host=host).update(deleted_at=now(), is_lost=True)
         Host.objects.filter(pk=host.pk).update(removed_at=now())
         record(actor, "host.remove", of=host)
         changed("host", host.pk)

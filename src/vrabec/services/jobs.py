@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Forbidden, NotFound, WrongState
+from vrabec.models.composed import composed
 from vrabec.models.jobs import ACTIVE, Job, JobQuerySet, JobState
 from vrabec.services.permissions import may
 from vrabec.services.queue import announce_job, queue
@@ -30,6 +33,16 @@ def open_jobs(actor: Actor) -> JobQuerySet:
     return list_jobs(actor).filter(Q(state__in=ACTIVE) | Q(state__in=FAILED, dismissed_at=None))
 
 
+def few_open_jobs(actor: Actor, most: int) -> list[Job]:
+    """The newest of `open_jobs`: every page shows them."""
+    found = composed(_newest_open, replace(actor, address=""), most)
+    return list(Job.objects.raw(found.text, found.values)) if found.text else []
+
+
+def _newest_open(actor: Actor, most: int) -> JobQuerySet:
+    return open_jobs(actor)[:most]
+
+
 def jobs_of(actor: Actor, which: str) -> JobQuerySet:
     """One of SHOWN: what is active, all, or what `actor` asked for."""
     if which == "active":
@@ -39,8 +52,13 @@ def jobs_of(actor: Actor, which: str) -> JobQuerySet:
 
 def done_today(actor: Actor) -> int:
     """How many jobs ended well in the last 24 hours."""
-    since = now() - timedelta(days=1)
-    return Job.objects.visible_to(actor).filter(state=JobState.DONE, finished_at__gte=since).count()
+    since = now().replace(second=0, microsecond=0) - timedelta(days=1)
+    return composed(_done_since, replace(actor, address=""), since).count()
+
+
+def _done_since(actor: Actor, since: datetime) -> QuerySet[Job, Any]:
+    found = Job.objects.visible_to(actor).filter(state=JobState.DONE, finished_at__gte=since)
+    return found.values_list("pk")
 
 
 def get_job(actor: Actor, *, job_id: int) -> Job:
@@ -63,16 +81,23 @@ def can_cancel(job: Job) -> bool:
 
 
 def cancel_job(actor: Actor, *, job: Job) -> Job:
-    """Ask a job to stop and undo. Raises WrongState past its point of no return, Forbidden."""
+    """Ask a job and its parts to stop and undo. Raises WrongState past its point of no return, Forbidden."""
     _require(actor, job, "job.cancel")
     with transaction.atomic():
-        before = Q(no_return=None) | Q(begun__lte=F("no_return"))
-        active = Job.objects.filter(before, pk=job.pk, state__in=(JobState.QUEUED, JobState.RUNNING))
-        if not active.update(cancel_asked=True, not_before=None):
+        if not ask_to_stop(Job.objects.filter(pk=job.pk)):
             raise WrongState("It is too late to cancel: the job is past its point of no return or has ended.")
         record(actor, "job.cancel", of=job, job=job)
         announce_job(job)
+        # Not left to the job: it may wait for a thread that its parts have.
+        ask_to_stop(Job.objects.filter(parent=job))
     return Job.objects.get(pk=job.pk)
+
+
+def ask_to_stop(jobs: JobQuerySet) -> int:
+    """Ask those of `jobs` to stop that still can; how many they are."""
+    before = Q(no_return=None) | Q(begun__lte=F("no_return"))
+    active = jobs.filter(before, state__in=(JobState.QUEUED, JobState.RUNNING))
+    return active.update(cancel_asked=True, not_before=None)
 
 
 def retry_job(actor: Actor, *, job: Job) -> Job:

@@ -1,21 +1,30 @@
-"""What the frame of every page shows: how much there is of each thing, and the tree's first leaves."""
+"""What the frame of every page shows: how much there is of each thing, and the tree's first leaves.
+
+In SQL, as it is drawn with each page: composing these questions took Django longer than the database takes
+to answer them. Which branches an actor sees is asked as everywhere; what hangs on them follows from that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from django.db.models import Count, F, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db import connection
+from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
-from vrabec.models.hosts import Host, HostState
-from vrabec.models.templates import Template
+from vrabec.models.bulk import marks
+from vrabec.models.composed import composed
+from vrabec.models.hosts import Host
+from vrabec.models.jobs import ACTIVE, Job
+from vrabec.models.projects import Project
 from vrabec.models.vms import Vm
-from vrabec.services.cells import active_jobs
 from vrabec.services.permissions import may
 from vrabec.services.projects import list_projects
-from vrabec.services.states import shown_vm
+from vrabec.services.states import shown_host, shown_vm
+from vrabec.services.vm_rows import Stand, aware
 
 LEAVES = 5
 """Machines shown under one branch; the rest is a link to the list."""
@@ -73,61 +82,115 @@ class Row:
     title: str
     state: str
     label: str
+    count: int
+
+
+class _LeafRow(NamedTuple):
+    """A machine with the states of its host and its job, as _LEAVES asks them."""
+
+    pk: int
+    name: str
+    seen: int
+    state_since: datetime
+    has_agent: bool
+    is_managed: bool
+    is_ready: bool
+    host_id: int | None
+    project_id: int | None
+    host_state: str | None
+    job_kind: str | None
+    job_state: str | None
+
+
+_AMOUNTS = """
+    SELECT (SELECT COUNT(*) FROM vrabec_template), (SELECT COUNT(*) FROM vrabec_project),
+        (SELECT COUNT(*) FROM vrabec_vm WHERE deleted_at IS NULL)
+"""
+_HOSTS = f"""
+    SELECT id, name, state, maintenance_since IS NOT NULL,
+        (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.host_id = host.id AND vm.deleted_at IS NULL)
+    FROM vrabec_host AS host WHERE removed_at IS NULL ORDER BY name LIMIT {MAX_BRANCHES}
+"""  # noqa: S608 - a number of ours
+_PROJECTS = """
+    SELECT id, name, title,
+        (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.project_id = project.id AND vm.deleted_at IS NULL)
+    FROM vrabec_project AS project WHERE id IN (%(ids)s) ORDER BY name
+"""
+_FIRST = {
+    kind: f"SELECT id FROM (SELECT id FROM vrabec_vm WHERE {kind}_id = %s AND deleted_at IS NULL"  # noqa: S608
+    f" ORDER BY name, id LIMIT {LEAVES}) AS first"
+    for kind in ("host", "project")
+}
+_LEAVES = """
+    SELECT vm.id, vm.name, vm.seen, vm.state_since, vm.has_agent, vm.is_managed, vm.is_ready, vm.host_id,
+        vm.project_id, host.state, job.kind, job.state
+    FROM vrabec_vm AS vm
+    LEFT JOIN vrabec_host AS host ON host.id = vm.host_id
+    LEFT JOIN vrabec_job AS job ON job.vm_id = vm.id AND job.state IN %(active)s
+    WHERE vm.id IN (%(ids)s)
+    ORDER BY vm.name, vm.id
+"""
 
 
 def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) -> Places:
-    """Counts and the tree for `actor`: six queries, however many hosts and machines.
+    """Counts and the tree for `actor`: three queries, however many hosts and machines.
 
     `opened` are ids of branches that the reader opened before; the branch of `here` is open, too.
     """
-    kind = "host" if may(actor, "host.list") else "project"
-    rows = _hosts() if kind == "host" else _projects(actor)
-    column = f"{kind}_id"
-    counts = _counts(actor, column)
-    shown = _opened(rows, set(opened), getattr(here, column, None))
-    leaves = _leaves(actor, column, shown, here)
+    kind = _kind(actor)
+    known = _rows(actor, kind)
+    rows = known[:MAX_BRANCHES]
+    shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
+    leaves = _leaves(kind, shown, here)
+    [[templates, projects, vms]] = _asked(_AMOUNTS)
+    is_whole = kind == "host"
     return Places(
-        vms=sum(counts.values()),
-        hosts=len(rows) if kind == "host" else 0,
-        templates=Template.objects.count(),
-        projects=list_projects(actor).count() if kind == "host" else len(rows),
+        vms=vms if is_whole else sum(row.count for row in known),
+        hosts=len(rows) if is_whole else 0,
+        templates=templates,
+        projects=projects if is_whole else len(known),
         branch_kind=kind,
-        branches=tuple(_branch(row, counts, leaves, shown) for row in rows),
+        branches=tuple(_branch(row, leaves, shown) for row in rows),
     )
 
 
 def branch(actor: Actor, *, branch_id: int) -> Branch | None:
     """One branch with its leaves, for a reader who opens it; None when it is not there for `actor`."""
-    kind = "host" if may(actor, "host.list") else "project"
-    rows = [row for row in (_hosts() if kind == "host" else _projects(actor)) if row.id == branch_id]
-    column = f"{kind}_id"
-    leaves = _leaves(actor, column, {branch_id}, None)
-    counts = _counts(actor, column, branch_id)
-    return _branch(rows[0], counts, leaves, {branch_id}) if rows else None
+    kind = _kind(actor)
+    row = next((row for row in _rows(actor, kind) if row.id == branch_id), None)
+    return _branch(row, _leaves(kind, {branch_id}, None), {branch_id}) if row else None
 
 
 def host_names(actor: Actor) -> list[str]:
     """Names of the hosts, for choosing one; none for those who may not see hosts."""
     if not may(actor, "host.list"):
         return []
-    return list(Host.objects.present().order_by("name").values_list("name", flat=True)[:MAX_BRANCHES])
+    return [name for (name,) in composed(_names).rows()]
 
 
-def _hosts() -> list[Row]:
-    present = Host.objects.present().order_by("name")[:MAX_BRANCHES]
-    return [Row(host.pk, host.name, host.name, host.state, HostState(host.state).label) for host in present]
+def _names() -> QuerySet[Host, Any]:
+    return Host.objects.present().order_by("name").values_list("name")[:MAX_BRANCHES]
 
 
-def _projects(actor: Actor) -> list[Row]:
-    seen = list_projects(actor)[:MAX_BRANCHES]
-    return [Row(project.pk, project.name, project.shown_name, "online", "") for project in seen]
+def _kind(actor: Actor) -> str:
+    return "host" if may(actor, "host.list") else "project"
 
 
-def _counts(actor: Actor, column: str, only: int | None = None) -> dict[int | None, int]:
-    seen: QuerySet[Vm] = Vm.objects.visible_to(actor).order_by()
-    if only is not None:
-        seen = seen.filter(**{column: only})
-    return dict(seen.values(column).annotate(n=Count("id")).values_list(column, "n"))
+def _rows(actor: Actor, kind: str) -> list[Row]:
+    """The branches that `actor` sees."""
+    if kind == "host":
+        return [_host_row(*values) for values in _asked(_HOSTS)]
+    seen = composed(_project_ids, replace(actor, address=""))
+    rows = _asked(_PROJECTS % {"ids": seen.text}, seen.values) if seen.text else []
+    return [Row(pk, name, title or name, "online", "", count) for pk, name, title, count in rows]
+
+
+def _project_ids(actor: Actor) -> QuerySet[Project, Any]:
+    return list_projects(actor).order_by().values("pk")
+
+
+def _host_row(pk: int, name: str, state: str, in_maintenance: object, count: int) -> Row:
+    return Row(pk, name, name, *shown_host(state, in_maintenance=bool(in_maintenance)), count)
 
 
 def _opened(rows: list[Row], opened: set[int], here: int | None) -> set[int]:
@@ -136,30 +199,33 @@ def _opened(rows: list[Row], opened: set[int], here: int | None) -> set[int]:
     return (few | (opened & known) | ({here} & known if here else set())) if here or opened else few
 
 
-def _leaves(actor: Actor, column: str, shown: set[int], here: Vm | None) -> dict[int, list[Leaf]]:
-    rank = Window(RowNumber(), partition_by=[F(column)], order_by=["name", "id"])
-    among = Vm.objects.visible_to(actor).filter(**{f"{column}__in": shown}).annotate(rank=rank)
-    vms = list(among.filter(rank__lte=LEAVES).select_related("host").order_by("name", "id"))
-    if here is not None and here.pk not in {vm.pk for vm in vms}:
-        vms.append(here)
-    jobs = active_jobs(vm.pk for vm in vms)
-    found: dict[int, list[Leaf]] = {}
-    for vm in vms:
-        state = shown_vm(vm, jobs.get(vm.pk), vm.host)
-        found.setdefault(getattr(vm, column), []).append(Leaf(vm.pk, vm.name, state.key, state.label))
+def _leaves(kind: str, shown: Collection[int], here: Vm | None) -> dict[int | None, list[Leaf]]:
+    """The first machines of each of these branches, and `here`."""
+    parts, wanted = [_FIRST[kind]] * len(shown), list(shown)
+    if here is not None:
+        parts, wanted = [*parts, "SELECT id FROM vrabec_vm WHERE id = %s"], [*wanted, here.pk]
+    if not wanted:
+        return {}
+    text = _LEAVES % {"active": f"({marks(ACTIVE)})", "ids": " UNION ALL ".join(parts)}
+    found: dict[int | None, list[Leaf]] = {}
+    for row in map(_LeafRow._make, _asked(text, [*ACTIVE, *wanted])):
+        found.setdefault(row.host_id if kind == "host" else row.project_id, []).append(_leaf(row))
     return found
 
 
-def _branch(
-    row: Row, counts: dict[int | None, int], leaves: dict[int, list[Leaf]], shown: set[int]
-) -> Branch:
-    return Branch(
-        id=row.id,
-        name=row.name,
-        title=row.title,
-        state=row.state,
-        label=row.label,
-        count=counts.get(row.id, 0),
-        leaves=tuple(leaves.get(row.id, ())),
-        is_open=row.id in shown,
-    )
+def _leaf(row: _LeafRow) -> Leaf:
+    job = Job(kind=row.job_kind, state=row.job_state) if row.job_kind and row.job_state else None
+    since = aware(row.state_since)
+    stand = Stand(row.host_state, since) if row.host_state else None
+    state = shown_vm(row._replace(state_since=since), job, stand)
+    return Leaf(row.pk, row.name, state.key, state.label)
+
+
+def _asked(text: str, values: Collection[Any] = ()) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(text, list(values))
+        return list(cursor.fetchall())
+
+
+def _branch(row: Row, leaves: dict[int | None, list[Leaf]], shown: set[int]) -> Branch:
+    return Branch(**vars(row), leaves=tuple(leaves.get(row.id, ())), is_open=row.id in shown)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, NotFound
 from vrabec.lib.names import check_label
+from vrabec.models.composed import composed
 from vrabec.models.projects import Project, ProjectQuerySet, Role
 from vrabec.services.permissions import require
 from vrabec.services.record import record
@@ -29,6 +33,16 @@ def create_project(actor: Actor, *, name: str, title: str = "") -> Project:
 def list_projects(actor: Actor) -> QuerySet[Project]:
     """The projects that `actor` sees, by name."""
     return _visible(actor).order_by("name")
+
+
+def project_names(actor: Actor, most: int) -> list[tuple[str, str]]:
+    """Name and shown name of the first `most` projects that `actor` sees: every list offers them."""
+    rows = composed(_first_names, replace(actor, address=""), most).rows()
+    return [(name, title or name) for name, title in rows]
+
+
+def _first_names(actor: Actor, most: int) -> QuerySet[Project, Any]:
+    return list_projects(actor).values_list("name", "title")[:most]
 
 
 def owned_projects(actor: Actor) -> QuerySet[Project]:

@@ -11,7 +11,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict
 from vrabec.models.changes import changed, engine_socket
 from vrabec.models.hosts import Host
-from vrabec.models.jobs import Job
+from vrabec.models.jobs import WORKS_ON_A_HOST, Job
 from vrabec.models.templates import Template
 from vrabec.models.vms import Vm
 
@@ -28,7 +28,7 @@ def queue_template_job(actor: Actor, kind: str, template: Template, **args: Any)
 
 
 def queue_host_job(actor: Actor, kind: str, host: Host, **args: Any) -> Job:
-    """Queue `kind` for a host."""
+    """Queue `kind` for a host. Raises Conflict naming the one that empties or fills it already."""
     return queue(actor, Job(kind=kind, host=host, subject_name=host.name, args=args))
 
 
@@ -54,7 +54,8 @@ def announce_job(job: Job) -> None:
 
 
 def _lost(job: Job) -> Conflict:
-    running = Job.objects.active().filter(vm=job.vm, template=job.template).first()
+    same = Job.objects.active().filter(vm=job.vm, template=job.template)
+    running = (same if job.vm or job.template else same.filter(WORKS_ON_A_HOST, host=job.host)).first()
     if running is None:
         return Conflict("Something else worked on %(name)s just now; try again.", name=job.subject_name)
     return in_the_way(job.subject_name, running)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from vrabec.lib.clock import now
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services.vm_rows import Stand
 
 BOOT_PATIENCE = timedelta(minutes=5)
 """A guest that should have an agent is "starting" until it answers, or this long."""
@@ -36,6 +38,7 @@ CHANGING = {
     "vm.send_keys": "Pressing keys",
     "vm.pause": "Pausing",
     "vm.resume": "Resuming",
+    "vm.migrate": "Moving",
     "vm.delete": "Deleting",
 }
 TITLES = {
@@ -53,10 +56,14 @@ TITLES = {
     "vm.autostart_off": "Keep the host from starting %(name)s by itself",
     "vm.pause": "Pause %(name)s",
     "vm.resume": "Resume %(name)s",
+    "vm.migrate": "Move %(name)s to another host",
     "vm.delete": "Delete %(name)s",
     "template.build": "Build template %(name)s",
+    "cluster.balance": "Balance cluster %(name)s",
     "host.look": "Look at %(name)s before it is added",
     "host.probe": "Look at host %(name)s",
+    "host.maintain": "Empty host %(name)s",
+    "host.resume": "Fill host %(name)s again",
 }
 
 
@@ -70,8 +77,8 @@ class Shown:
     since: datetime
 
 
-def shown_vm(vm: Vm, job: Job | None, host: Host | None) -> Shown:
-    """The state to show of `vm`, with its active job and its host, if any."""
+def shown_vm(vm: Any, job: Job | None, host: Host | Stand | None) -> Shown:
+    """The state to show of `vm`, a row or what was asked of one, with its active job and its host, if any."""
     if job is not None:
         label = "Undoing" if job.state == JobState.UNDOING else CHANGING.get(job.kind, "Changing")
         return Shown("changing", label, job.percent, job.created_at)
@@ -82,12 +89,20 @@ def shown_vm(vm: Vm, job: Job | None, host: Host | None) -> Shown:
     return Shown(_KEYS[Seen(vm.seen)], Seen(vm.seen).label, None, vm.state_since)
 
 
+def shown_host(state: str, *, in_maintenance: bool) -> tuple[str, str]:
+    """The key and the word (a message id) of a host's state."""
+    if in_maintenance:
+        silent = state == HostState.UNREACHABLE
+        return "maintenance", "Maintenance, does not answer" if silent else "Maintenance"
+    return state, HostState(state).label
+
+
 def starts_with_host(vm: Vm) -> bool:
     """Whether it runs again once its host does: ours as wished, others as libvirt was told on their host."""
     return vm.wished == Wished.ON if vm.is_managed else vm.autostart
 
 
-def is_booting(vm: Vm) -> bool:
+def is_booting(vm: Any) -> bool:
     """It runs, has an agent, and the agent has not answered yet, though it still may."""
     waits = vm.seen == Seen.RUNNING and vm.has_agent and vm.is_managed and not vm.is_ready
     return waits and now() - vm.state_since < BOOT_PATIENCE

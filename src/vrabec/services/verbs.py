@@ -14,6 +14,7 @@ from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.permissions import ACTIONS, Level, level_of, refused
 from vrabec.services.queue import in_the_way, queue_vm_job
 from vrabec.services.record import record
+from vrabec.services.whereabouts import running_twins
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,15 @@ Clause = tuple[str, str]
 
 @dataclass(frozen=True)
 class Known:
-    """What decides about a machine beside its own row: the actor's level, a job that copies it, one on it."""
+    """What decides about a machine beside its own row: the actor's level, a job that copies it, one on it.
+
+    `has_running_twin`: a machine with its UUID runs on another host.
+    """
 
     level: Level
     copying: Job | None = None
     working: Job | None = None
+    has_running_twin: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ VERBS: dict[str, Verb] = {
     "send_keys": Verb((Seen.RUNNING,)),
     "hibernate": Verb((Seen.RUNNING,), Wished.OFF, notes=_was),
     "reset": Verb((Seen.RUNNING,)),
+    "migrate": Verb((Seen.RUNNING,), notes=lambda vm: {"source": vm.host_id, "was_ready": vm.is_ready}),
     "power_off": Verb((Seen.RUNNING, Seen.PAUSED, Seen.HIBERNATED, Seen.CRASHED), Wished.OFF),
     "rename": Verb((Seen.OFF,), managed_only=True),
     "resize": Verb((Seen.OFF, Seen.RUNNING, Seen.PAUSED), managed_only=True),
@@ -75,6 +81,8 @@ VERBS: dict[str, Verb] = {
         notes=lambda vm: _was(vm) | {"was_running": vm.seen == Seen.RUNNING},
     ),
 }
+RUNS = ("start", "resume")
+"""Verbs that let a machine run which does not."""
 _REFUSALS = {
     Seen.PENDING: "%(name)s does not exist yet.",
     Seen.UNKNOWN: "The state of %(name)s is unknown: its host does not answer.",
@@ -108,10 +116,12 @@ _CLAUSES: dict[Seen, Clause] = {
     Seen.CRASHED: ("%(n)s has crashed", "%(n)s have crashed"),
 }
 NOT_OURS = "%(name)s was not made by Vrabec: do this on its host."
+TWIN = "%(name)s runs on another host: a machine with its UUID does. Remove the one that should not be there."
 SILENT = "The host of %(name)s does not answer; wait until it does."
 _COPYING = "%(name)s is being copied: job %(job_id)s. Wait for it or cancel it."
 _SILENT_CLAUSE = ("the host of %(n)s does not answer", "the hosts of %(n)s do not answer")
 _NOT_OURS_CLAUSE = ("%(n)s was not made by Vrabec", "%(n)s were not made by Vrabec")
+_TWIN_CLAUSE = ("%(n)s runs on another host", "%(n)s run on other hosts")
 _COPYING_CLAUSE = ("%(n)s is being copied", "%(n)s are being copied")
 FORBIDDEN = ("%(n)s is not yours to change", "%(n)s are not yours to change")
 BUSY = ("another job works on %(n)s", "other jobs work on %(n)s")
@@ -126,7 +136,10 @@ def refusal(verb: str, seen: Seen) -> str:
 
 def require_verb(actor: Actor, vm: Vm, verb: str) -> None:
     """Raise Forbidden, WrongState, or Conflict while it is copied, when `actor` may not do `verb` now."""
-    known = Known(level_of(actor, vm.project_id), copies_of([vm.pk]).get(vm.pk))
+    has_running_twin = verb in RUNS and vm.pk in running_twins([vm])
+    known = Known(
+        level_of(actor, vm.project_id), copies_of([vm.pk]).get(vm.pk), has_running_twin=has_running_twin
+    )
     if refused_now := why_not(actor, vm, verb, known):
         raise refused_now.error
 
@@ -141,6 +154,13 @@ def why_not(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
         return Refusal(WrongState(said, name=vm.name), _CLAUSES[Seen(vm.seen)])
     if VERBS[verb].managed_only and not vm.is_managed:
         return Refusal(WrongState(NOT_OURS, name=vm.name), _NOT_OURS_CLAUSE)
+    return _held(vm, verb, known)
+
+
+def _held(vm: Vm, verb: str, known: Known) -> Refusal | None:
+    """By what goes on elsewhere: its twin runs, it is copied, a job works on it."""
+    if known.has_running_twin and verb in RUNS:
+        return Refusal(Conflict(TWIN, name=vm.name), _TWIN_CLAUSE)
     if known.copying and verb != "clone":
         return Refusal(Conflict(_COPYING, name=vm.name, job_id=known.copying.pk), _COPYING_CLAUSE)
     return Refusal(in_the_way(vm.name, known.working), BUSY) if known.working else None
@@ -181,8 +201,13 @@ def queue_verb(actor: Actor, verb: str, vm: Vm, **args: Any) -> Job:
     wish = VERBS[verb].wish
     if vm.is_managed and wish is not None:
         Vm.objects.filter(pk=vm.pk).update(wished=wish)
-    record(actor, f"vm.{verb}", of=vm, job=job)
+    record(actor, f"vm.{verb}", of=vm, job=job, **_told(args))
     return job
+
+
+def _told(args: dict[str, Any]) -> dict[str, Any]:
+    """What of a job's arguments the record keeps: where to, and how."""
+    return {name: args[name] for name in ("to", "if_too_fast") if name in args}
 
 
 def host_answers(vm: Vm) -> bool:

@@ -23,8 +23,8 @@ def adopt_vm(actor: Actor, *, vm_id: int, project: str) -> Vm:
     Raises NotFound for the machine and, naming the field, for the project; WrongState where Vrabec made it;
     Forbidden.
     """
-    require(actor, "vm.adopt")
     vm = get_vm(actor, vm_id=vm_id)
+    require(actor, "vm.adopt")
     if vm.is_managed:
         raise WrongState(OURS, name=vm.name)
     before = vm.project

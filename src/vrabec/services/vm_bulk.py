@@ -32,6 +32,7 @@ from vrabec.services.verbs import (
 )
 from vrabec.services.vm_edit import VmWords, check_tags, write_words
 from vrabec.services.vms import SHUTDOWN_SECONDS, check_deadline
+from vrabec.services.whereabouts import running_twins
 
 MAX_MACHINES = 500
 TAG = "tag"
@@ -113,7 +114,7 @@ class Summary:
 
 
 def choose_many(actor: Actor, selection: Selection) -> Chosen:
-    """The machines of a selection: four queries. Raises Invalid when they are none, or too many."""
+    """The machines of a selection: five queries. Raises Invalid when they are none, or too many."""
     require(actor, "vm.bulk")
     vms = _selected(actor, selection)
     ids = [vm.pk for vm in vms]
@@ -122,7 +123,11 @@ def choose_many(actor: Actor, selection: Selection) -> Chosen:
         copies_of(ids),
         active_jobs(ids),
     )
-    known = {vm.pk: Known(levels[vm.project_id], copying.get(vm.pk), working.get(vm.pk)) for vm in vms}
+    twins = running_twins(vms)
+    known = {
+        vm.pk: Known(levels[vm.project_id], copying.get(vm.pk), working.get(vm.pk), vm.pk in twins)
+        for vm in vms
+    }
     return Chosen(vms, known, tuple(sorted({*selection.ids} - {*ids})))
 
 

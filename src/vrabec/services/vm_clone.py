@@ -45,6 +45,7 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
         _require_no_other(vm)
         require_free_name(wish.name, project)
         made = _reserve(actor, vm, wish.name, project)
+        made.pinned_to.set(vm.pinned_to.all())
         guest = {
             "ssh_keys": [key.strip() for key in wish.ssh_keys],
             "password_hash": hash_password(wish.password) if wish.password else "",

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -22,7 +23,7 @@ from vrabec.services.queue import queue_vm_job
 from vrabec.services.record import record
 from vrabec.services.verbs import require_verb
 from vrabec.services.vms import require_free_name
-from vrabec.services.wishes import VmSizes, check_sizes
+from vrabec.services.wishes import VmSizes, check_farm, check_sizes
 
 MAX_DESCRIPTION = 4000
 MAX_TAGS = 20
@@ -31,16 +32,20 @@ _TAG = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 
 @dataclass(frozen=True)
 class VmWords:
-    """What to say of a machine. None leaves it as it is; `tag` and `untag` change the tags one by one."""
+    """What to say of a machine. None leaves it as it is; `tag` and `untag` change the tags one by one.
+
+    A new `farm` moves nothing: it counts when a machine of it is made.
+    """
 
     description: str | None = None
     tags: tuple[str, ...] | None = None
     tag: tuple[str, ...] = ()
     untag: tuple[str, ...] = ()
+    farm: str | None = None
 
 
 def describe_vm(actor: Actor, *, vm: Vm, words: VmWords) -> Vm:
-    """Write description and tags: they are ours alone, no host hears of them. Gives the row as it is now.
+    """Write description, tags and farm: they are ours alone, no host hears of them. Gives the new row.
 
     Raises Invalid naming the field and its limit, Forbidden.
     """
@@ -54,9 +59,11 @@ def write_words(actor: Actor, vm: Vm, words: VmWords) -> Vm:
         # Two people may tag at once: each one's tags stay.
         row = Vm.objects.select_for_update().get(pk=vm.pk)
         fresh = {"description": _description(row, words), "tag_line": _tag_line(row, words)}
+        fresh["farm"] = _farm(row, words)
         if any(getattr(row, name) != value for name, value in fresh.items()):
             Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1, **fresh)
-            record(actor, "vm.describe", of=vm, tags=fresh["tag_line"].split())
+            farm: dict[str, Any] = {"farm": fresh["farm"]} if fresh["farm"] != row.farm else {}
+            record(actor, "vm.describe", of=vm, tags=fresh["tag_line"].split(), **farm)
             changed("vm", vm.pk)
     for name, value in fresh.items():
         setattr(vm, name, value)
@@ -119,6 +126,13 @@ def _description(row: Vm, words: VmWords) -> str:
             max=MAX_DESCRIPTION,
         )
     return text
+
+
+def _farm(row: Vm, words: VmWords) -> str:
+    if words.farm is None:
+        return row.farm
+    check_farm(words.farm)
+    return words.farm
 
 
 def _is_control(sign: str) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import NotFound
+from vrabec.lib.fit import Needs
+from vrabec.models import bulk
 from vrabec.models.vms import Vm
 from vrabec.models.xml import VmXml
 from vrabec.services.permissions import require
@@ -23,11 +27,27 @@ def get_xml(actor: Actor, *, vm: Vm) -> VmXml:
     return found
 
 
-def write_xml(vm_id: int, text: str) -> bool:
+@dataclass(frozen=True)
+class Told:
+    """What a host said of a machine. `digest` is over all of it, what is kept in other rows included."""
+
+    text: str
+    needs: Needs
+    digest: str
+    agent_connected: bool = False
+
+
+def write_xml(vm_id: int, told: Told) -> bool:
     """Keep what a host just said, where it differs. Returns whether it did."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if VmXml.objects.filter(vm_id=vm_id, digest=digest).exists():
-        return False
-    fresh = {"text": text, "digest": digest, "seen_at": now()}
-    VmXml.objects.update_or_create(vm_id=vm_id, defaults=fresh)
-    return True
+    differs = not VmXml.objects.filter(vm_id=vm_id, digest=told.digest).exists()
+    keep_xmls({vm_id: told} if differs else {})
+    return differs
+
+
+def keep_xmls(found: Mapping[int, Told]) -> None:
+    """Keep what a host just said of these machines, by their ids."""
+    bulk.upsert(VmXml(seen_at=now()), [{"vm_id": vm_id, **_columns(told)} for vm_id, told in found.items()])
+
+
+def _columns(told: Told) -> dict[str, Any]:
+    return vars(told) | {"needs": told.needs.stored()}

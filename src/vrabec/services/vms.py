@@ -19,15 +19,16 @@ from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Vm, Wished, file_stem
-from vrabec.scheduler.place import Ask
+from vrabec.services.hosts import hosts_named
 from vrabec.services.jobs import FAILED
 from vrabec.services.permissions import require
-from vrabec.services.placement import choose, require_room, take_lock
+from vrabec.services.placement import Ask, Placement, choose, explained, require_room, take_lock
 from vrabec.services.projects import get_project
 from vrabec.services.queue import queue_vm_job
 from vrabec.services.record import record
 from vrabec.services.verbs import queue_verb, require_verb
-from vrabec.services.wishes import FULL, VmWish, check_wish
+from vrabec.services.whereabouts import running_twins
+from vrabec.services.wishes import FULL, HostKind, VmWish, check_wish, known_kinds
 
 SHUTDOWN_SECONDS = 90
 MAX_SHUTDOWN_SECONDS = 3600
@@ -50,19 +51,62 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
     """
     project = project_named(actor, wish.project)
     require(actor, "vm.create", project.pk)
-    template = _template(wish.template)
-    hosts = list(Host.objects.present())
-    wish = _with_network(wish, hosts)
-    check_wish(wish, template, hosts)
+    wish, template = _checked(wish)
+    pinned = _pinned(actor, wish)
     with transaction.atomic():
         take_lock()
         require_free_name(wish.name, project)
-        image_mib = template.size_bytes // 2**20 + 1 + (template.disk_mib if wish.clone == FULL else 0)
-        host_id = choose(Ask(wish.cpus, wish.memory_mib, wish.network, image_mib))[0].host.id
+        host_id = choose(actor, _ask(wish, template, project)).id
         vm = _reserve(actor, wish, project, template, host_id)
+        vm.pinned_to.set(pinned)
         job = queue_vm_job(actor, "vm.create", vm, **_arguments(wish))
         record(actor, "vm.create", of=vm, job=job, template=template.name)
     return job
+
+
+def place_vm(actor: Actor, *, wish: VmWish) -> Placement:
+    """Where a machine would go now, and why; nothing is made. Its name and guest do not matter.
+
+    Raises Invalid naming every broken limit, NotFound, Forbidden.
+    """
+    project = project_named(actor, wish.project)
+    require(actor, "vm.place", project.pk)
+    wish = replace(
+        wish, name="unnamed", address="", gateway="", ssh_keys=(), password="", run=(), user_data=""
+    )
+    wish, template = _checked(wish)
+    _pinned(actor, wish)
+    return explained(_ask(wish, template, project))
+
+
+def _pinned(actor: Actor, wish: VmWish) -> list[Host]:
+    """The hosts to which a new machine is bound. Raises Invalid, Forbidden."""
+    if wish.hosts:
+        require(actor, "vm.pin")
+    return hosts_named(wish.hosts)
+
+
+def _checked(wish: VmWish) -> tuple[VmWish, Template]:
+    """`wish` with a network, and its template. Raises Invalid."""
+    template = _template(wish.template)
+    hosts = known_kinds()
+    wish = _with_network(wish, hosts)
+    check_wish(wish, template, hosts)
+    return wish, template
+
+
+def _ask(wish: VmWish, template: Template, project: Project) -> Ask:
+    image_mib = template.size_bytes // 2**20 + 1 + (template.disk_mib if wish.clone == FULL else 0)
+    return Ask(
+        wish.cpus,
+        wish.memory_mib,
+        wish.network,
+        image_mib,
+        wish.farm,
+        project_id=project.pk,
+        cluster=wish.cluster,
+        hosts=tuple(sorted(set(wish.hosts))),
+    )
 
 
 def start_vm(actor: Actor, *, vm: Vm) -> Job:
@@ -159,7 +203,7 @@ def _template(name: str) -> Template:
     return template
 
 
-def _with_network(wish: VmWish, hosts: list[Host]) -> VmWish:
+def _with_network(wish: VmWish, hosts: list[HostKind]) -> VmWish:
     """`wish` with a network: where none was asked for, "default" or the first there is."""
     if wish.network:
         return wish
@@ -195,6 +239,7 @@ def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, h
         mac=free_mac(),
         address=wish.address.partition("/")[0],
         firmware=wish.firmware,
+        farm=wish.farm,
         wished=Wished.ON,
         has_agent=template.has_agent,
         created_by_id=actor.user_id or None,
@@ -235,11 +280,16 @@ def free_mac() -> str:
 
 
 def keep_wish(vm: Vm) -> Job | None:
-    """Start a machine that should run and does not, after its host came back. None when it cannot be now."""
+    """Start a machine that should run and does not, after its host came back. None when it cannot be now.
+
+    One that runs elsewhere meanwhile stays off: somebody started it there while its host was away.
+    """
+    if running_twins([vm]):
+        return None
     with transaction.atomic():
         take_lock()
         try:
-            require_room(vm)
+            require_room(vm)  # a host in maintenance has none
             job = queue_vm_job(SYSTEM, "vm.start", vm)
         except (NoCapacity, Conflict):
             return None

@@ -6,12 +6,12 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vrabec.lib.errors import Invalid
 from vrabec.lib.names import check_label
 from vrabec.lib.user_data import check_user_data
+from vrabec.models.clusters import Cluster
 from vrabec.models.hosts import Host
 from vrabec.models.templates import Template
 from vrabec.models.vms import Firmware, Vm
@@ -28,12 +28,16 @@ _KEY = re.compile(
     r" [A-Za-z0-9+/]{40,8000}={0,3}( [^\r\n]{0,200})?"
 )
 
+_FARM = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
+
 
 @dataclass(frozen=True)
 class VmWish:
     """A machine as asked for. Sizes in MiB; `address` as "10.0.0.5/24", "" for DHCP.
 
     `user_data` is for cloud-init. `clone`: LINKED shares the template's blocks, FULL has all of its own.
+    Of a `farm` no two machines of a project are made on one host; `cluster` is a name, "" for any;
+    `hosts` are the only ones it may be on, none for any: for administrators.
     """
 
     name: str
@@ -51,6 +55,17 @@ class VmWish:
     user_data: str = ""
     clone: str = LINKED
     firmware: str = Firmware.BIOS
+    farm: str = ""
+    cluster: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+class HostKind(NamedTuple):
+    """What limits a machine, of hosts that are alike in it."""
+
+    cpus: int
+    memory_mib: int
+    networks: list[str]
 
 
 @dataclass(frozen=True)
@@ -109,10 +124,16 @@ def check_guest(wish: Guest) -> None:
     _raise(tuple(_guest_errors(wish)))
 
 
-def check_wish(wish: VmWish, template: Template, hosts: list[Host]) -> None:
+def known_kinds() -> list[HostKind]:
+    """What the hosts that are there have: one query, and few rows also where there are many hosts."""
+    present = Host.objects.present().order_by().values_list(*HostKind._fields).distinct()
+    return [HostKind(*kind) for kind in present]
+
+
+def check_wish(wish: VmWish, template: Template, hosts: list[HostKind]) -> None:
     """Hold `wish` to its limits. Raises one Invalid that holds every broken one."""
-    errors = (_errors(wish), _user_data_errors(wish, template), _firmware_errors(wish, template))
-    _raise((*chain(*errors), *_size_errors(wish, template, hosts)))
+    guest = (*_user_data_errors(wish, template), *_firmware_errors(wish, template))
+    _raise((*_errors(wish), *guest, *_place_errors(wish), *_size_errors(wish, template, hosts)))
 
 
 def _guest_errors(wish: Guest) -> Iterator[Invalid]:
@@ -149,6 +170,21 @@ def _user_data_errors(wish: VmWish, template: Template) -> Iterator[Invalid]:
         check_user_data(wish.user_data)
     except Invalid as error:
         yield error
+
+
+def _place_errors(wish: VmWish) -> Iterator[Invalid]:
+    try:
+        check_farm(wish.farm)
+    except Invalid as error:
+        yield error
+    if wish.cluster and not Cluster.objects.filter(name=wish.cluster[:64]).exists():
+        yield Invalid("There is no cluster named %(name)s.", field="cluster", name=wish.cluster[:64])
+
+
+def check_farm(farm: str) -> None:
+    """Raise Invalid when this cannot be a farm's name; "" is none."""
+    if farm and not _FARM.fullmatch(farm):
+        raise Invalid("Name a farm by 1 to 32 of a–z, 0–9 and hyphens, such as ldap.", field="farm")
 
 
 def _key_errors(wish: Guest) -> Iterator[Invalid]:
@@ -196,7 +232,7 @@ def _firmware_errors(wish: VmWish, template: Template) -> Iterator[Invalid]:
         yield Invalid("The template %(name)s boots by BIOS alone.", field="firmware", name=template.name)
 
 
-def _size_errors(wish: VmWish, template: Template, hosts: list[Host]) -> Iterator[Invalid]:
+def _size_errors(wish: VmWish, template: Template, hosts: list[HostKind]) -> Iterator[Invalid]:
     most_cpus = max((host.cpus for host in hosts), default=0) or MAX_CPUS
     most_memory = max((host.memory_mib for host in hosts), default=0) or MAX_MEMORY_MIB
     least_memory = max(MIN_MEMORY_MIB, template.memory_mib)

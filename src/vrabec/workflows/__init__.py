@@ -5,10 +5,13 @@ from __future__ import annotations
 
 def register_all() -> None:
     """Tell the engine every kind of job. Called once, by its entry point."""
+    from vrabec.workflows.balance import register_balance
     from vrabec.workflows.hosts import register_hosts
+    from vrabec.workflows.maintenance import register_maintenance
     from vrabec.workflows.templates import register_templates
     from vrabec.workflows.vm_clone import register_vm_clone
     from vrabec.workflows.vm_edit import register_vm_edits
+    from vrabec.workflows.vm_migrate import register_migrate
     from vrabec.workflows.vm_power import register_power
     from vrabec.workflows.vms import register_vms
 
@@ -16,5 +19,8 @@ def register_all() -> None:
     register_power()
     register_vm_edits()
     register_vm_clone()
+    register_migrate()
     register_templates()
     register_hosts()
+    register_maintenance()
+    register_balance()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from vrabec.hypervisor import connection, facts, hostkey, lifecycle, probe, storage
+from vrabec.hypervisor import connection, domains, facts, hostkey, probe, storage
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.jobs.plans import Args, Plan, Step, fixed, register
 from vrabec.jobs.run import Run
@@ -62,7 +62,7 @@ def _look_there(run: Run) -> None:
     uri = way(run.args["uri"], run.args.get("host_key", ""))
     host = run.resource("host", lambda: connection.open_host(uri))
     found = facts.host_facts(host)
-    machines = [machine.name for machine in lifecycle.all_facts(host)]
+    machines = [machine.name for machine in domains.all_facts(host)]
     run.remember(
         found={
             "hostname": found.hostname,

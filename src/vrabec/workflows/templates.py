@@ -30,15 +30,20 @@ def register_templates() -> None:
     register("template.build", Plan("Build", fixed(*BUILD)), BUILD)
 
 
-def template_on_host(run: Run, host: HostConnection, vm: Vm) -> str:
-    """The path, on the machine's host, of its template's volume; uploads it where it is not whole."""
+def template_volume(template: Template) -> str:
+    """The name of its volume on every host."""
+    return f"template-{template.name}-{template.sha256[:12]}.qcow2"
+
+
+def template_on_host(run: Run, host: HostConnection, vm: Vm, host_id: int) -> str:
+    """The path, on this host, of the machine's template's volume; uploads it where it is not whole."""
     template = vm.template
     if template is None:
         raise HostError("%(name)s has no template.", name=vm.name)
-    with _uploading[vm.host_id or 0, template.sha256]:
-        name = f"template-{template.name}-{template.sha256[:12]}.qcow2"
+    with _uploading[host_id, template.sha256]:
+        name = template_volume(template)
         found = storage.volume(host, POOL, name)
-        key = {"host_id": vm.host_id, "sha256": template.sha256}
+        key = {"host_id": host_id, "sha256": template.sha256}
         if found and TemplateCopy.objects.filter(**key).exists():
             return found.path
         TemplateCopy.objects.filter(**key).delete()

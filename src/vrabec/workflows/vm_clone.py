@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vrabec.hypervisor import lifecycle, storage
+from vrabec.hypervisor import domains, storage
 from vrabec.hypervisor.spec import DomainState
 from vrabec.jobs.plans import Plan, Step, fixed, register
 from vrabec.jobs.run import Run
@@ -24,7 +24,7 @@ def _copy_disk(run: Run) -> None:
     vm = vm_of(run)
     source = Vm.objects.get(pk=run.args["source"])
     host = host_of(run, vm)
-    found = lifecycle.facts(host, str(source.uuid))
+    found = domains.facts(host, str(source.uuid))
     if found and found.state != DomainState.OFF:
         raise WrongState("%(name)s runs: it must stay off while it is copied.", name=source.name)
     disk = storage.volume(host, POOL, disk_name(source))

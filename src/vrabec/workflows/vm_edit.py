@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models import F
 
-from vrabec.hypervisor import edits, lifecycle, storage, transfer
+from vrabec.hypervisor import domains, edits, storage, transfer
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import DomainFacts, DomainState
 from vrabec.jobs.plans import Args, Plan, Step, fixed, register
@@ -137,7 +137,7 @@ def _define_sizes_back(run: Run) -> None:
 
 
 def _write_sizes(host: HostConnection, vm: Vm) -> None:
-    if found := lifecycle.facts(host, str(vm.uuid)):
+    if found := domains.facts(host, str(vm.uuid)):
         runs, defined = (found.cpus, found.memory_mib), (found.defined_cpus, found.defined_memory_mib)
         write_vm(vm.pk, **sizes(runs, defined))
 
@@ -146,7 +146,7 @@ def _grow_disk(run: Run) -> None:
     """Off or running is asked of the host: the row may be older, and a retry finds what is then."""
     vm, capacity_mib = vm_of(run), run.args["disk_mib"]
     host, name = host_of(run, vm), disk_name(vm)
-    found = lifecycle.facts(host, str(vm.uuid))
+    found = domains.facts(host, str(vm.uuid))
     if found and found.state in (DomainState.RUNNING, DomainState.PAUSED):
         edits.grow_running_disk(host, str(vm.uuid), _path_of(found, name), capacity_mib)
     else:

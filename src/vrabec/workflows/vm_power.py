@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 
-from vrabec.hypervisor import events, lifecycle
+from vrabec.hypervisor import domains, events, lifecycle
 from vrabec.hypervisor.spec import DomainState
 from vrabec.jobs.plans import Args, Plan, Step, fixed, register
 from vrabec.jobs.run import Run
@@ -37,7 +37,7 @@ def register_power() -> None:
 def _state(run: Run) -> DomainState | None:
     """What the machine does now, as its host says; None when it is not there."""
     vm = vm_of(run)
-    found = lifecycle.facts(host_of(run, vm), str(vm.uuid))
+    found = domains.facts(host_of(run, vm), str(vm.uuid))
     return found.state if found else None
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from django.conf import settings
 from django.db import IntegrityError
 
-from vrabec.hypervisor import lifecycle, storage, transfer, xml
+from vrabec.hypervisor import domains, lifecycle, storage, transfer, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.spec import VmSpec
 from vrabec.jobs.plans import Plan, Step, fixed, register
@@ -18,6 +18,7 @@ from vrabec.lib.seed import Seed, build_seed, read_texts
 from vrabec.models.changes import changed
 from vrabec.models.hosts import POOL
 from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.services.baselines import cpu_for
 from vrabec.services.facts import write_vm
 from vrabec.services.wishes import FULL
 from vrabec.workflows.hosts import connect
@@ -80,13 +81,13 @@ def _unreserve(run: Run) -> None:
 def _fetch_template(run: Run) -> None:
     vm = vm_of(run)
     storage.ensure_pool(host_of(run, vm), POOL, settings.VRABEC_IMAGES_DIR)
-    template_on_host(run, host_of(run, vm), vm)
+    template_on_host(run, host_of(run, vm), vm, vm.host_id or 0)
 
 
 def _create_disk(run: Run) -> None:
     vm = vm_of(run)
     host = host_of(run, vm)
-    base = template_on_host(run, host, vm)
+    base = template_on_host(run, host, vm, vm.host_id or 0)
     make = storage.copy if run.args.get("clone") == FULL else storage.clone
     make(host, POOL, disk_name(vm), base, vm.disk_mib)
 
@@ -164,6 +165,7 @@ def spec_of(vm: Vm) -> VmSpec:
         has_agent=vm.has_agent,
         project=vm.project.name if vm.project else "",
         firmware=vm.firmware,
+        cpu=cpu_for(host) if host else "",
     )
 
 
@@ -192,7 +194,7 @@ def _start_again(run: Run) -> None:
     """Undo the stop of a delete that did not happen."""
     vm = vm_of(run)
     Vm.objects.filter(pk=vm.pk).update(wished=run.args.get("was_wished", Wished.OFF))
-    if run.args.get("was_running") and lifecycle.facts(host_of(run, vm), str(vm.uuid)):
+    if run.args.get("was_running") and domains.facts(host_of(run, vm), str(vm.uuid)):
         start(run)
 
 

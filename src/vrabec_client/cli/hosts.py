@@ -12,14 +12,24 @@ import click
 from vrabec_client import schemas
 from vrabec_client.cli.amounts import show_mib
 from vrabec_client.cli.app import App, Group, pass_app
+from vrabec_client.cli.maintenance import maintenance, resume
 from vrabec_client.cli.output import Column, details, plain, table, when
 from vrabec_client.cli.progress import follow, followed, job_line, timeout_option, wait_option
 from vrabec_client.errors import Invalid, JobFailed, Unavailable
 
+
+def _state(host: schemas.Host) -> str:
+    """In maintenance a host may answer or not."""
+    if host["maintenance_since"] is None:
+        return host["state"]
+    return "maintenance" if host["state"] == "online" else f"maintenance, {host['state']}"
+
+
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda host: host["id"]),
     ("NAME", lambda host: host["name"]),
-    ("STATE", lambda host: host["state"]),
+    ("CLUSTER", lambda host: host["cluster"]),
+    ("STATE", _state),
     ("CPUS", lambda host: host["cpus"]),
     ("MEMORY", lambda host: show_mib(host["memory_mib"])),
     ("PROMISED", lambda host: show_mib(host["promised_mib"])),
@@ -34,13 +44,18 @@ def host() -> None:
     """Hypervisors. For administrators."""
 
 
+host.add_command(maintenance)
+host.add_command(resume)
+
+
 @host.command("list")
+@click.option("--state", default="", help="Only those: online, unreachable, connecting, maintenance.")
 @pass_app
-def list_(app: App) -> None:
+def list_(app: App, state: str) -> None:
     """List hosts."""
-    found = app.client.list_hosts()
+    found = app.client.list_hosts(state=state)
     app.show(found, lambda: table(_COLUMNS, found))
-    if not found:
+    if not found and not state:
         app.say("There are no hosts yet; add one: vrabec host add NAME --uri qemu:///system")
 
 
@@ -59,10 +74,12 @@ def _details(host: schemas.Host) -> list[tuple[str, Any]]:
     return [
         ("Name", host["name"]),
         ("Id", host["id"]),
+        ("Cluster", host["cluster"]),
         ("URI", host["uri"]),
         ("SSH key", host["fingerprint"]),
         ("State", f"{host['state']} since {when(host['state_since'])}"),
         ("Reason", host["reason"]),
+        ("In maintenance", when(host["maintenance_since"]) if host["maintenance_since"] else ""),
         ("Host name", host["hostname"]),
         ("Architecture", host["arch"]),
         ("Hypervisor", " ".join(filter(None, (kind, host["hypervisor_version"])))),
@@ -87,16 +104,26 @@ fingerprint_option = click.option(
 @click.argument("name")
 @click.option("--uri", required=True, help="Its libvirt: qemu:///system, qemu+ssh://root@host/system.")
 @fingerprint_option
+@click.option("--cluster", default="", help="The cluster it belongs to; the oldest one without it.")
 @wait_option
 @timeout_option
 @pass_app
-def add(  # noqa: PLR0913
-    app: App, name: str, *, uri: str, fingerprint: str, wait: bool, timeout: float | None
-) -> None:
+def add(app: App, /, name: str, uri: str, *, wait: bool, timeout: float | None, **given: str) -> None:
     """Add a host; nothing is installed on it. By ssh paste Vrabec's key there first: vrabec host key."""
-    confirmed = _confirmed(app, uri, fingerprint) if _is_remote(uri) else fingerprint
-    done = followed(app, app.client.add_host(name, uri, fingerprint=confirmed), wait, timeout)
+    if _is_remote(uri):
+        given["fingerprint"] = _confirmed(app, uri, given["fingerprint"])
+    done = followed(app, app.client.add_host(name, uri, **given), wait, timeout)
     app.show(done, lambda: job_line(done))
+
+
+@host.command("set")
+@click.argument("name", metavar="NAME|ID")
+@click.option("--cluster", required=True, help="The cluster to put it into.")
+@pass_app
+def set_(app: App, name: str, cluster: str) -> None:
+    """Put a host into another cluster; what runs on it goes on running."""
+    done = app.client.change_host(app.client.find_host(name)["id"], cluster=cluster)
+    app.show(done, lambda: plain(f"{done['name']} is in cluster {done['cluster']}."))
 
 
 @host.command()

@@ -12,6 +12,9 @@ import click
 
 from vrabec_client.cli import (
     INTERRUPTED,
+    balance,
+    capacity,
+    clusters,
     console,
     history,
     hosts,
@@ -23,6 +26,7 @@ from vrabec_client.cli import (
     tokens,
     views,
     vm_edit,
+    vm_migrate,
     vm_xml,
 )
 from vrabec_client.cli.app import App, Group
@@ -56,13 +60,16 @@ def cli() -> None:
 
 
 for command in (
-    session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host, hosts.network,
+    session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
+    clusters.cluster, capacity.capacity, balance.balance, hosts.network,
     projects.project, jobs.job, tokens.token, views.view, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)
 vm_edit.vm.add_command(history.history)
 vm_edit.vm.add_command(vm_xml.xml)
+vm_edit.vm.add_command(vm_migrate.targets)
+vm_edit.vm.add_command(vm_migrate.migrate)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""vrabec vm set, adopt, rename, resize, clone: what a machine is, and what is said of it."""
+"""vrabec vm set, adopt, pin, rename, resize, clone: what a machine is, and what is said of it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,11 @@ __all__ = ["vm"]
 @click.option("--description", metavar="TEXT", help='Instead of the present one; "" takes it away.')
 @click.option("--tag", multiple=True, metavar="TAG", help="Add a tag. Repeatable.")
 @click.option("--untag", multiple=True, metavar="TAG", help="Take a tag away. Repeatable.")
+@click.option("--farm", metavar="NAME", help='The farm it belongs to; "" takes it out of its farm.')
 @pass_app
-def set_(
-    app: App, names: tuple[str, ...], description: str | None, tag: tuple[str, ...], untag: tuple[str, ...]
-) -> int:
+def set_(app: App, /, names: tuple[str, ...], **given: Any) -> int:
     """Describe and tag a machine; tag several."""
-    words: VmWords = {"tag": list(tag), "untag": list(untag)}
-    if description is not None:
-        words["description"] = description
-    elif not tag and not untag:
-        raise click.UsageError("Say what to set: --description, --tag or --untag.")
+    words = _words(given)
     if len(names) > 1:
         return _tag(app, names, words)
     found = app.client.describe_vm(app.client.find_vm(names[0])["id"], **words)
@@ -41,9 +36,20 @@ def set_(
     return 0
 
 
+def _words(given: dict[str, Any]) -> VmWords:
+    words: VmWords = {"tag": list(given["tag"]), "untag": list(given["untag"])}
+    if given["description"] is not None:
+        words["description"] = given["description"]
+    if given["farm"] is not None:
+        words["farm"] = given["farm"]
+    if not any(words.values()) and len(words) == 2:
+        raise click.UsageError("Say what to set: --description, --tag, --untag or --farm.")
+    return words
+
+
 def _tag(app: App, names: tuple[str, ...], words: VmWords) -> int:
-    if "description" in words:
-        raise click.UsageError("A description is for one machine; several take --tag and --untag.")
+    if "description" in words or "farm" in words:
+        raise click.UsageError("A description or farm is for one machine; several take --tag and --untag.")
     return several(app, "tag", find_all(app, names), Wait(False), **words)
 
 
@@ -55,6 +61,21 @@ def adopt(app: App, name: str, project: str) -> None:
     """Give a machine that was found on its host to a project; nothing changes on the host."""
     found = app.client.adopt_vm(app.client.find_vm(name)["id"], project)
     app.show(found, lambda: plain(f"{found['name']} belongs to {found['project'] or 'no project'}."))
+
+
+@vm.command()
+@vm_argument
+@click.argument("hosts", metavar="HOST...", nargs=-1)
+@click.option("--free", is_flag=True, help="Let it be on any host.")
+@pass_app
+def pin(app: App, name: str, hosts: tuple[str, ...], free: bool) -> None:
+    """Bind a machine to hosts, of which its own is one; nothing moves. For administrators."""
+    if bool(hosts) == free:
+        raise click.UsageError("Say the hosts that it may be on, or --free.")
+    found = app.client.pin_vm(app.client.find_vm(name)["id"], hosts)
+    app.show(
+        found, lambda: plain(f"{found['name']} may be on {', '.join(found['pinned_to']) or 'any host'}.")
+    )
 
 
 @vm.command()

@@ -11,6 +11,7 @@ from vrabec_client.cli.amounts import SIZES, amount, show_mib
 from vrabec_client.cli.app import App, Group, pass_app
 from vrabec_client.cli.completion import vm_names
 from vrabec_client.cli.output import Column, details, plain, table, when
+from vrabec_client.cli.placement import show_placement
 from vrabec_client.cli.progress import READY_SECONDS, after, follow_vm, timeout_option, wait_option
 from vrabec_client.cli.words import one_line, page_options, pages
 
@@ -88,6 +89,7 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Project", vm["project"]),
         ("State", state),
         ("Tags", " ".join(vm["tags"])),
+        ("Farm", vm["farm"]),
         ("Description", vm["description"]),
         ("Job", vm["job"]),
         ("Address", vm["address"]),
@@ -100,7 +102,9 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Firmware", vm["firmware"].upper()),
         ("Template", vm["template"]),
         ("Host", vm["host"]),
+        ("Bound to", ", ".join(vm["pinned_to"])),
         ("Managed", "" if vm["managed"] else "no: found on its host"),
+        ("Same UUID", " ".join(f"machine {pk} on another host" for pk in vm["twins"])),
         ("Starts with host", "yes" if vm["starts_with_host"] else "no"),
         ("Made", when(vm["created_at"])),
     ]
@@ -135,11 +139,19 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
 )
 @click.option("--clone", default="linked", show_default=True, type=click.Choice(["linked", "full"]),
               help="Share the template's blocks, or copy them all.")  # fmt: skip
+@click.option("--farm", default="", help="No two machines of a farm are made on one host: ldap.")
+@click.option("--cluster", default="", help="The cluster to make it in.")
+@click.option("--host", multiple=True, metavar="NAME",
+              help="A host to bind it to. Repeatable; for administrators.")  # fmt: skip
+@click.option("--explain", is_flag=True, help="Only say where it would go, and why not elsewhere.")
 @wait_option
 @timeout_option
 @pass_app
-def create(app: App, /, name: str, wait: bool, timeout: float | None, **given: Any) -> None:
+def create(app: App, /, name: str, wait: bool, timeout: float | None, explain: bool, **given: Any) -> None:
     """Clone a machine from a template and start it; --wait: until its guest is ready."""
+    if explain:
+        show_placement(app, _wish(given))
+        return
     after(app, app.client.create_vm(name, **_wish(given)), wait=wait, timeout=timeout, ready=True)
 
 
@@ -160,6 +172,9 @@ def _wish(given: dict[str, Any]) -> schemas.VmWish:
         "firmware": given["firmware"],
         "user_data": _text(given["user_data"]) if given["user_data"] else "",
         "clone": given["clone"],
+        "farm": given["farm"],
+        "cluster": given["cluster"],
+        "hosts": list(given["host"]),
     }
 
 

@@ -13,7 +13,7 @@ from vrabec.config.quickstart.first import INSIDE, MACHINE, POOL, PROJECT, URI
 from vrabec.config.quickstart.made import Made
 from vrabec.config.quickstart.say import Failed, log, say
 from vrabec.config.quickstart.shell import attempt, virsh
-from vrabec.hypervisor import lifecycle, storage
+from vrabec.hypervisor import domains, lifecycle, storage
 from vrabec.hypervisor.connection import HostConnection, open_host
 from vrabec.hypervisor.spec import DomainFacts, DomainState
 from vrabec.lib.errors import Invalid, NotFound
@@ -28,18 +28,18 @@ def remove(*, with_machines: bool) -> None:
     made = Made.read()
     libvirtd.ensure_libvirt(made)
     with open_host(URI) as host:
-        domains = [found for found in lifecycle.all_facts(host) if found.vrabec_id is not None]
-        _refuse_for(domains, with_machines=with_machines)
+        machines = [found for found in domains.all_facts(host) if found.vrabec_id is not None]
+        _refuse_for(machines, with_machines=with_machines)
         service.stop()
-        for domain in domains:
+        for domain in machines:
             _remove_domain(host, domain)
         kept = _remove_pool(host, made)
-        others = any(found.state in RUNNING for found in lifecycle.all_facts(host))
+        others = any(found.state in RUNNING for found in domains.all_facts(host))
     _remove_rest(made, others=others, kept=kept)
 
 
-def _refuse_for(domains: list[DomainFacts], *, with_machines: bool) -> None:
-    theirs = [domain.name for domain in domains if domain.name != f"{PROJECT}.{MACHINE}"]
+def _refuse_for(machines: list[DomainFacts], *, with_machines: bool) -> None:
+    theirs = [domain.name for domain in machines if domain.name != f"{PROJECT}.{MACHINE}"]
     elsewhere = _elsewhere()
     if theirs:
         say("These machines were made with Vrabec:\n  " + "\n  ".join(sorted(theirs)))
@@ -73,7 +73,7 @@ def _remove_pool(host: HostConnection, made: Made) -> list[str]:
         path = storage.pool_info(host, POOL).path
     except NotFound:
         return []
-    used = {disk.path for found in lifecycle.all_facts(host) for disk in found.disks}
+    used = {disk.path for found in domains.all_facts(host) for disk in found.disks}
     for name in names:
         if OURS.fullmatch(name) and f"{path}/{name}" not in used:
             storage.delete_volume(host, POOL, name)

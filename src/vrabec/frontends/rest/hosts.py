@@ -10,6 +10,7 @@ from ninja import Field, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import JobOut, answers
+from vrabec.models.hosts import Host
 from vrabec.services import host_looks, hosts
 
 router = Router(tags=["hosts"], auth=AUTH)
@@ -17,13 +18,27 @@ router = Router(tags=["hosts"], auth=AUTH)
 
 Fingerprint = Annotated[str, Field(max_length=100, examples=["SHA256:pQm4R2mV3eJ0lE1y2WlIoZ8yqkLbVn3lY"])]
 
+State = Annotated[
+    str, Field(max_length=300, description="online, unreachable, connecting, maintenance; or all.")
+]
+
 
 class HostIn(Schema):
-    """A host to add, by its libvirt URI; by ssh with the fingerprint that a look at it has shown."""
+    """A host to add, by its libvirt URI; by ssh with the fingerprint that a look at it has shown.
+
+    Without a `cluster` it goes into the oldest one.
+    """
 
     name: Annotated[str, Field(max_length=300)]
     uri: Annotated[str, Field(max_length=1000, examples=["qemu:///system"])]
     fingerprint: Fingerprint = ""
+    cluster: Annotated[str, Field(max_length=300)] = ""
+
+
+class HostPlaceIn(Schema):
+    """The cluster to put a host into."""
+
+    cluster: Annotated[str, Field(max_length=300)]
 
 
 class LookIn(Schema):
@@ -67,14 +82,20 @@ class KeyOut(Schema):
 
 
 class HostOut(Schema):
-    """A host as last seen. `domain_type` is kvm, or qemu where guests are emulated."""
+    """A host as last seen. `domain_type` is kvm, or qemu where guests are emulated.
+
+    `state` says whether it answers: connecting, online or unreachable. `maintenance_since` is null but for
+    one that takes no machines.
+    """
 
     id: int
     name: str
+    cluster: str
     uri: str
     fingerprint: str
     state: str
     state_since: datetime
+    maintenance_since: datetime | None
     reason: str
     hostname: str
     arch: str
@@ -89,12 +110,17 @@ class HostOut(Schema):
     pool_free_mib: int
     pool_total_mib: int
 
+    @staticmethod
+    def resolve_cluster(host: Host | HostOut) -> str:
+        """Its name. ninja asks twice: of the row, and of what was made of it."""
+        return host.cluster if isinstance(host.cluster, str) else getattr(host.cluster, "name", "")
+
 
 @router.get("/hosts", response=answers({200: list[HostOut]}), operation_id="list_hosts")
 @action("host.list")
-def index(request: HttpRequest) -> list[HostOut]:
-    """All hosts."""
-    return [HostOut.from_orm(row) for row in hosts.list_hosts(actor(request))]
+def index(request: HttpRequest, state: State = "") -> list[HostOut]:
+    """All hosts, or those in one state."""
+    return [HostOut.from_orm(row) for row in hosts.list_hosts(actor(request), state=state)]
 
 
 @router.post("/hosts", response=answers({202: JobOut}), operation_id="add_host")
@@ -143,6 +169,15 @@ def confirm(request: HttpRequest, host_id: int, wish: ConfirmIn) -> HostOut:
 def show(request: HttpRequest, host_id: int) -> HostOut:
     """One host."""
     return HostOut.from_orm(hosts.get_host(actor(request), host_id=host_id))
+
+
+@router.patch("/hosts/{host_id}", response=answers({200: HostOut}), operation_id="change_host")
+@action("host.change")
+def change(request: HttpRequest, host_id: int, wish: HostPlaceIn) -> HostOut:
+    """Put a host into another cluster; what runs on it goes on running."""
+    who = actor(request)
+    found = hosts.get_host(who, host_id=host_id)
+    return HostOut.from_orm(hosts.change_host(who, host=found, cluster=wish.cluster))
 
 
 @router.delete("/hosts/{host_id}", response=answers({204: None}), operation_id="remove_host")

@@ -64,6 +64,16 @@ class LineOut(Schema):
     message: str
 
 
+class Told(Schema):
+    """How far a copy is, where a job makes one; `downtime_ms` is known at its end."""
+
+    total_bytes: int | None = None
+    left_bytes: int | None = None
+    bytes_s: int | None = None
+    seconds_left: int | None = None
+    downtime_ms: int | None = None
+
+
 class JobOut(Schema):
     """A job: what is done to a host, step by step."""
 
@@ -72,6 +82,7 @@ class JobOut(Schema):
     title: str
     state: str
     percent: int
+    told: Told | None
     vm: int | None
     host: int | None
     template: int | None
@@ -95,6 +106,7 @@ class JobOut(Schema):
             title=cell["title"],
             state=job.state,
             percent=job.percent,
+            told=Told(**job.args["told"]) if "told" in job.args else None,
             vm=job.vm_id,
             host=job.host_id,
             template=job.template_id,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
@@ -23,30 +25,45 @@ from vrabec.services.screens import ask_screen, get_screen
 from vrabec.services.states import starts_with_host
 from vrabec.services.vm_adopt import adopt_vm
 from vrabec.services.vm_edit import VmWords, describe_vm
+from vrabec.services.whereabouts import twins_of
 from vrabec.services.wishes import VmWish
 
 router = Router(tags=["machines"], auth=AUTH)
 Tags = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=200)]
 
 
-class VmIn(Schema):
-    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP; `firmware` bios or uefi."""
+HostNames = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=200)]
 
-    name: Annotated[str, Field(max_length=300, examples=["web-1"])]
+
+class PlaceIn(Schema):
+    """What decides where a machine goes. Sizes in MiB; of a `farm` no two machines are made on one host.
+
+    `hosts` are the only ones that it may be on, for administrators.
+    """
+
     project: Annotated[str, Field(max_length=300)] = "main"
     template: Annotated[str, Field(max_length=300)] = "tiny"
     cpus: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 1
     memory_mib: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 192
     disk_mib: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 1024
     network: Annotated[str, Field(max_length=300)] = ""
+    clone: Annotated[str, Field(max_length=20, examples=["linked", "full"])] = "linked"
+    firmware: Annotated[str, Field(max_length=64, examples=["uefi"])] = "bios"
+    farm: Annotated[str, Field(max_length=300, examples=["ldap"])] = ""
+    cluster: Annotated[str, Field(max_length=300)] = ""
+    hosts: HostNames = []
+
+
+class VmIn(PlaceIn):
+    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP; `firmware` bios or uefi."""
+
+    name: Annotated[str, Field(max_length=300, examples=["web-1"])]
     address: Annotated[str, Field(max_length=64)] = ""
     gateway: Annotated[str, Field(max_length=64)] = ""
     ssh_keys: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=100)] = []
     password: Annotated[str, Field(max_length=1000)] = ""
     run: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=200)] = []
     user_data: Annotated[str, Field(max_length=100_000)] = ""
-    clone: Annotated[str, Field(max_length=20, examples=["linked", "full"])] = "linked"
-    firmware: Annotated[str, Field(max_length=64, examples=["uefi"])] = "bios"
 
 
 class VmWordsIn(Body):
@@ -59,6 +76,7 @@ class VmWordsIn(Body):
     tags: Tags | None = None
     tag: Tags = []
     untag: Tags = []
+    farm: Annotated[str | None, Field(max_length=300)] = None
 
 
 class VmProjectIn(Body):
@@ -98,9 +116,10 @@ class Asked(Schema):
 
 
 class VmOut(Schema):
-    """A machine as last seen. `host` is given to administrators only.
+    """A machine as last seen. `host` and `pinned_to` are given to administrators only.
 
-    `next_cpus` and `next_memory_mib` are what the next start gives, null when it gives the same.
+    `next_cpus` and `next_memory_mib` are what the next start gives, null when it gives the same. `twins` are
+    the ids of machines with the same UUID on other hosts, for administrators: copies, or moved by hand.
     """
 
     id: int
@@ -126,22 +145,26 @@ class VmOut(Schema):
     memory_used_mib: int | None
     description: str
     tags: list[str]
+    farm: str
+    pinned_to: list[str]
     managed: bool
+    twins: list[int]
     starts_with_host: bool
     job: int | None
     since: datetime
     created_at: datetime
 
     @staticmethod
-    def of(who: Actor, vm: Vm, job: Job | None) -> VmOut:
-        """The schema of a row, as `who` may see it."""
+    def of(who: Actor, vm: Vm, job: Job | None, twins: Iterable[Vm] | None = None) -> VmOut:
+        """The schema of a row, as `who` may see it; `twins` as whereabouts.twins_of gives them."""
         cell = vm_cell(vm, job)
+        names = may(who, "host.view")
         return VmOut(
             id=vm.pk,
             name=vm.name,
             uuid=vm.uuid,
             project=vm.project.name if vm.project else None,
-            host=vm.host.name if vm.host and may(who, "host.view") else None,
+            host=vm.host.name if vm.host and names else None,
             template=vm.template.name if vm.template else None,
             state=cell["state"],
             label=cell["label"],
@@ -160,7 +183,10 @@ class VmOut(Schema):
             memory_used_mib=cell["memory_used"],
             description=vm.description,
             tags=vm.tags,
+            farm=vm.farm,
+            pinned_to=sorted(host.name for host in vm.pinned_to.all()) if names else [],
             managed=vm.is_managed,
+            twins=[twin.pk for twin in (twins_of([vm])[vm.pk] if twins is None else twins) if names],
             starts_with_host=starts_with_host(vm),
             job=job.pk if job else None,
             since=cell["since"],
@@ -207,7 +233,10 @@ def index(request: HttpRequest, wanted: Query[VmQueryIn]) -> VmPage:
     """Machines you may see."""
     who = actor(request)
     found = list_vms(who, VmQuery(**wanted.dict()))
-    items = [VmOut.of(who, vm, found.jobs.get(vm.pk)) for vm in found.rows]
+    if may(who, "host.view"):
+        prefetch_related_objects(found.rows, "pinned_to")
+    twins = twins_of(found.rows)
+    items = [VmOut.of(who, vm, found.jobs.get(vm.pk), twins[vm.pk]) for vm in found.rows]
     return VmPage(items=items, total=found.total, page=wanted.page, per_page=wanted.per_page)
 
 
@@ -216,7 +245,7 @@ def index(request: HttpRequest, wanted: Query[VmQueryIn]) -> VmPage:
 def create(request: HttpRequest, wish: VmIn) -> Status[VmJob]:
     """Clone a machine from a template and start it."""
     given = wish.dict()
-    lists = {"ssh_keys": tuple(wish.ssh_keys), "run": tuple(wish.run)}
+    lists = {"ssh_keys": tuple(wish.ssh_keys), "run": tuple(wish.run), "hosts": tuple(wish.hosts)}
     return _queued(vms.create_vm(actor(request), wish=VmWish(**(given | lists))))
 
 
@@ -239,6 +268,7 @@ def describe(request: HttpRequest, vm_id: int, words: VmWordsIn) -> VmOut:
         tags=None if words.tags is None else tuple(words.tags),
         tag=tuple(words.tag),
         untag=tuple(words.untag),
+        farm=words.farm,
     )
     vm = describe_vm(who, vm=vms.get_vm(who, vm_id=vm_id), words=given)
     return VmOut.of(who, vm, active_jobs([vm.pk]).get(vm.pk))

@@ -12,13 +12,16 @@ from django.utils.translation import gettext, gettext_noop
 from vrabec.frontends.web.access import PageRequest, page
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
+from vrabec.lib.actor import Actor
 from vrabec.models.audit import Audit
 from vrabec.services.activity import list_activity
+from vrabec.services.permissions import may
 
 WORDS = {
     "vm.create": ("plus", gettext_noop("Create %(name)s")),
     "vm.adopt": ("folder", gettext_noop("Give %(name)s to a project")),
     "vm.describe": ("pencil", gettext_noop("Describe %(name)s")),
+    "vm.pin": ("server-2", gettext_noop("Bind %(name)s to hosts")),
     "vm.rename": ("pencil", gettext_noop("Rename %(name)s to %(to)s")),
     "vm.resize": ("database", gettext_noop("Resize %(name)s")),
     "vm.clone": ("copy", gettext_noop("Copy %(name)s to %(to)s")),
@@ -30,17 +33,31 @@ WORDS = {
     "vm.pause": ("player-pause", gettext_noop("Pause %(name)s")),
     "vm.send_keys": ("keyboard", gettext_noop("Press keys on %(name)s")),
     "vm.hibernate": ("zzz", gettext_noop("Hibernate %(name)s")),
+    "vm.migrate": ("server-2", gettext_noop("Move %(name)s to host %(to)s")),
     "vm.autostart_off": ("server-2", gettext_noop("Keep the host from starting %(name)s by itself")),
     "vm.resume": ("player-play", gettext_noop("Resume %(name)s")),
     "vm.console": ("terminal-2", gettext_noop("Open a console of %(name)s")),
     "vm.keep": ("player-play", gettext_noop("Start %(name)s again, as it should run")),
     "vm.gone": ("alert-circle", gettext_noop("%(name)s is no longer on its host")),
+    "vm.follow": ("server-2", gettext_noop("%(name)s was moved by hand to host %(to)s")),
+    "vm.back": ("server-2", gettext_noop("%(name)s is there again")),
     "vm.delete": ("trash", gettext_noop("Delete %(name)s")),
     "job.cancel": ("x", gettext_noop("Cancel the job of %(name)s")),
     "job.retry": ("refresh", gettext_noop("Retry the job of %(name)s")),
     "host.add": ("server-2", gettext_noop("Add host %(name)s")),
     "host.look": ("server-2", gettext_noop("Look at %(name)s")),
+    "host.change": ("server-2", gettext_noop("Put host %(name)s into cluster %(cluster)s")),
+    "cluster.create": ("plus", gettext_noop("Make cluster %(name)s")),
+    "cluster.change": ("pencil", gettext_noop("Change cluster %(name)s")),
+    "cluster.balance": ("server-2", gettext_noop("Balance cluster %(name)s: %(moves)s moves")),
+    "cluster.balance_due": (
+        "server-2",
+        gettext_noop("Balance cluster %(name)s by the clock: %(most)s moves at most"),
+    ),
+    "cluster.remove": ("trash", gettext_noop("Remove cluster %(name)s")),
     "host.confirm": ("key", gettext_noop("Confirm the SSH key of host %(name)s")),
+    "host.maintain": ("hammer", gettext_noop("Put host %(name)s into maintenance")),
+    "host.resume": ("player-play", gettext_noop("End the maintenance of host %(name)s")),
     "host.remove": ("server-2", gettext_noop("Remove host %(name)s")),
     "template.build": ("hammer", gettext_noop("Build template %(name)s")),
     "project.create": ("folder", gettext_noop("Make project %(name)s")),
@@ -53,6 +70,12 @@ WORDS = {
     "user.link": ("key", gettext_noop("Make a sign-in link for %(name)s")),
     "account.password": ("lock", gettext_noop("%(name)s set a password")),
 }
+
+NAMELESS = {
+    "vm.migrate": gettext_noop("Move %(name)s to another host"),
+    "vm.follow": gettext_noop("%(name)s was moved by hand to another host"),
+}
+"""For those who may not know hosts by name."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +93,17 @@ class Line:
 def index(request: PageRequest) -> HttpResponse:
     """All that the reader may see, newest first."""
     found, pager = paged(request, list_activity(request.actor))
-    return render(request, "activity/list.html", {"lines": lines(found), "pager": pager})
+    return render(request, "activity/list.html", {"lines": lines(request.actor, found), "pager": pager})
 
 
-def lines(found: Iterable[Audit]) -> list[Line]:
-    """Rows of the record in words."""
-    return [_line(row) for row in found]
+def lines(actor: Actor, found: Iterable[Audit]) -> list[Line]:
+    """Rows of the record in words, as `actor` may read them."""
+    names = may(actor, "host.view")
+    return [_line(row, names) for row in found]
 
 
-def _line(row: Audit) -> Line:
+def _line(row: Audit, names: bool) -> Line:
     icon, words = WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
+    words = words if names else NAMELESS.get(row.action, words)
     text = gettext(words) % ({"name": row.subject} | row.detail)
     return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)

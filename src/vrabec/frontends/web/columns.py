@@ -41,6 +41,11 @@ class Choice:
     title: str
     on: bool
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is shown where nobody chose."""
+        return self.key in USUAL_COLUMNS
+
 
 def columns_of(request: HttpRequest, *, with_hosts: bool) -> list[Choice]:
     """Every column that the reader may see, and whether it is shown."""

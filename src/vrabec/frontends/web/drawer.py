@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_noop
 
 from vrabec.lib.actor import Actor
+from vrabec.lib.units import show_copy
 from vrabec.models.jobs import Job, JobState
 from vrabec.services import jobs as jobs_service
 from vrabec.services.projects import owned_projects
@@ -54,6 +55,7 @@ class JobRow:
     by: str
     at: datetime
     percent: int
+    told: str
     step: int
     steps: list[StepRow]
     error: str
@@ -111,7 +113,7 @@ def shown_in(request: HttpRequest) -> str:
 
 def drawer_of(actor: Actor, *, show: str, is_open: bool = False) -> Drawer:
     """The drawer as `actor` sees it: three queries at most, two more where `show` is not "active"."""
-    rows = job_rows(actor, list(jobs_service.open_jobs(actor)[:MAX_ROWS]))
+    rows = job_rows(actor, jobs_service.few_open_jobs(actor, MAX_ROWS))
     listed = rows
     if show != "active":
         listed = job_rows(actor, list(jobs_service.jobs_of(actor, show)[:MAX_ROWS]))
@@ -155,6 +157,7 @@ def _row(job: Job, *, may_change: bool) -> JobRow:
         by=job.created_by_name,
         at=job.created_at,
         percent=job.percent,
+        told=show_copy(job.args.get("told", {})),
         step=_step(job),
         steps=[_step_row(job, i, step) for i, step in enumerate(job.steps, start=1)],
         error=job_error(job),

@@ -31,7 +31,7 @@ _ALWAYS: tuple[Cell, ...] = (
     (gettext_noop("Id"), lambda row: row.id),
     (gettext_noop("State"), lambda row: row.label),
     (gettext_noop("Name"), lambda row: row.name),
-    (gettext_noop("Tags"), lambda row: " ".join(row.vm.tags)),
+    (gettext_noop("Tags"), lambda row: " ".join(row.tags)),
 )
 _CELLS: dict[str, tuple[Cell, ...]] = {
     "host": ((gettext_noop("Host"), lambda row: row.host),),
@@ -46,13 +46,13 @@ _CELLS: dict[str, tuple[Cell, ...]] = {
         (gettext_noop("Disk used, MiB"), lambda row: row.disk_used),
         (gettext_noop("Disk, MiB"), lambda row: row.disk),
     ),
-    "cpus": ((gettext_noop("CPUs"), lambda row: row.vm.cpus),),
-    "template": ((gettext_noop("Template"), lambda row: row.vm.template and row.vm.template.title),),
-    "network": ((gettext_noop("Network"), lambda row: row.vm.network),),
-    "mac": ((gettext_noop("MAC address"), lambda row: row.vm.mac),),
-    "by": ((gettext_noop("Made by"), lambda row: row.vm.created_by and row.vm.created_by.shown_name),),
+    "cpus": ((gettext_noop("CPUs"), lambda row: row.cpus),),
+    "template": ((gettext_noop("Template"), lambda row: row.template),),
+    "network": ((gettext_noop("Network"), lambda row: row.network),),
+    "mac": ((gettext_noop("MAC address"), lambda row: row.mac),),
+    "by": ((gettext_noop("Made by"), lambda row: row.by),),
     "created": (
-        (gettext_noop("Created, UTC"), lambda row: f"{row.vm.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
+        (gettext_noop("Created, UTC"), lambda row: f"{row.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
     ),
 }
 

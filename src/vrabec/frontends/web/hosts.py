@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
 from vrabec.frontends.web.drawer import job_error
@@ -15,17 +16,59 @@ from vrabec.frontends.web.forms import ask
 from vrabec.frontends.web.pages import render
 from vrabec.lib.errors import Conflict, Invalid, NotFound, VrabecError
 from vrabec.lib.names import check_label
+from vrabec.models.clusters import Cluster
+from vrabec.models.hosts import Host
+from vrabec.services.clusters import list_clusters
 from vrabec.services.host_looks import Look, get_look, look_at_host, public_key
 from vrabec.services.hosts import add_host, confirm_host, get_host, list_hosts
 from vrabec.services.permissions import require
+from vrabec.services.states import shown_host
 
 MAX_TYPED = 1000
 
 
+@dataclass(frozen=True)
+class Group:
+    """A cluster with its hosts; `summary` are its settings in words."""
+
+    id: int
+    name: str
+    summary: str
+    hosts: list[Host]
+
+
+_SHOWN = (
+    ("", gettext_noop("All")),
+    ("online", gettext_noop("Online")),
+    ("unreachable", gettext_noop("Unreachable")),
+    ("maintenance", gettext_noop("Maintenance")),
+)
+
+
 @page("host.list")
 def index(request: PageRequest) -> HttpResponse:
-    """All hosts."""
-    return render(request, "hosts/list.html", {"rows": list(list_hosts(request.actor))})
+    """All hosts, or those in one state."""
+    state = request.GET.get("state", "")
+    state = state if state in dict(_SHOWN) else ""
+    rows = list(list_hosts(request.actor, state=state))
+    groups = [_group(cluster, rows) for cluster in list_clusters(request.actor)]
+    context = {"rows": rows, "clusters": groups, "state": state, "shown_host": _shown}
+    return render(request, "hosts/list.html", context | {"states": _SHOWN if rows or state else ()})
+
+
+def _shown(host: Host) -> tuple[str, str]:
+    return shown_host(host.state, in_maintenance=host.maintenance_since is not None)
+
+
+def _group(cluster: Cluster, rows: list[Host]) -> Group:
+    words = gettext("memory × %(memory)s, CPUs × %(cpus)s, N+1: %(cover)s") % {
+        "memory": f"{cluster.memory_ratio:g}",
+        "cpus": f"{cluster.cpu_ratio:g}",
+        "cover": gettext(cluster.get_cover_display()).lower(),
+    }
+    if cluster.balance_hours:
+        words += gettext(", balanced every %(n)s h") % {"n": cluster.balance_hours}
+    return Group(cluster.pk, cluster.name, words, [row for row in rows if row.cluster_id == cluster.pk])
 
 
 @page("host.look", methods=("GET", "POST"))

@@ -9,15 +9,18 @@ from django.utils.translation import gettext
 
 from vrabec.frontends.web import show
 from vrabec.models.jobs import Job
-from vrabec.models.vms import Seen, Vm, VmLoad
-from vrabec.services.states import shown_vm
+from vrabec.models.vms import Seen
+from vrabec.services.states import Shown, shown_vm
+from vrabec.services.vm_rows import Listed
 
 
 @dataclass(frozen=True)
 class VmRow:
-    """One machine; sizes in MiB, `cpu` in percent of all its CPUs; None where nothing is known."""
+    """One machine; sizes in MiB, `cpu` in percent of all its CPUs; None where nothing is known.
 
-    vm: Vm
+    It holds all that a row shows, and nothing that can change: rows that are equal are drawn once.
+    """
+
     id: int
     v: int
     name: str
@@ -25,7 +28,7 @@ class VmRow:
     project: str
     state: str
     label: str
-    percent: int | None
+    note: str
     since: datetime
     address: str
     cpu: float | None
@@ -34,6 +37,14 @@ class VmRow:
     disk_used: int | None
     disk: int
     rates: tuple[int, int, int, int] | None
+    is_found: bool
+    tags: tuple[str, ...]
+    cpus: int
+    template: str
+    network: str
+    mac: str
+    by: str
+    created_at: datetime
 
     @property
     def disk_rate(self) -> int | None:
@@ -45,34 +56,40 @@ class VmRow:
         """Bytes a second, received and sent."""
         return sum(self.rates[2:]) if self.rates else None
 
-    @property
-    def note(self) -> str:
-        """What stands beside the word: how far, or for how long nothing was heard."""
-        if self.percent is not None:
-            return show.percent(self.percent)
-        return show.age(self.since) if self.state == "unknown" else ""
 
-
-def vm_row(vm: Vm, job: Job | None, *, with_host: bool) -> VmRow:
+def vm_row(vm: Listed, job: Job | None, *, with_host: bool) -> VmRow:
     """The row of `vm` with its active job; the host's name only for those who may see hosts."""
-    shown = shown_vm(vm, job, vm.host)
-    load: VmLoad | None = getattr(vm, "load", None)
+    shown = shown_vm(vm, job, vm.stand)
     return VmRow(
-        vm=vm,
         id=vm.pk,
         v=vm.version,
         name=vm.name,
-        host=vm.host.name if vm.host and with_host else "",
-        project=vm.project.shown_name if vm.project else "",
+        host=(vm.host or "") if with_host else "",
+        project=vm.project,
         state=shown.key,
         label=gettext(shown.label),
-        percent=shown.percent,
+        note=_note(shown),
         since=shown.since,
         address=vm.address,
-        cpu=load.cpu_percent if load else None,
-        memory_used=load.memory_used_mib if load else None,
+        cpu=vm.cpu_percent,
+        memory_used=vm.memory_used_mib,
         memory=vm.memory_mib,
-        disk_used=load.disk_used_mib if load else None,
+        disk_used=vm.disk_used_mib,
         disk=vm.disk_mib,
-        rates=load.rates if load and vm.seen == Seen.RUNNING else None,
+        rates=vm.rates if vm.seen == Seen.RUNNING else None,
+        is_found=not vm.is_managed,
+        tags=tuple(vm.tag_line.split()),
+        cpus=vm.cpus,
+        template=vm.template,
+        network=vm.network,
+        mac=vm.mac,
+        by=vm.by,
+        created_at=vm.created_at,
     )
+
+
+def _note(shown: Shown) -> str:
+    """What stands beside the word: how far, or for how long nothing was heard."""
+    if shown.percent is not None:
+        return show.percent(shown.percent)
+    return show.age(shown.since) if shown.key == "unknown" else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from django.utils.formats import number_format
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import get_language, gettext, ngettext, pgettext
 from markupsafe import Markup, escape
 
 from vrabec.lib.clock import now
@@ -19,6 +20,12 @@ _TAIL = 8
 
 def number(value: int) -> str:
     """A whole number with the reader's separators: "2,014"."""
+    return _number(value, get_language())
+
+
+@lru_cache(10_000)
+def _number(value: int, _language: str | None) -> str:
+    """Remembered: every page shows one for each host, and each takes Django as long as a row of a list."""
     return str(number_format(value, decimal_pos=0, use_l10n=True, force_grouping=True))
 
 
@@ -92,6 +99,15 @@ def age(value: datetime | None) -> str:
     if minutes < 48 * 60:
         return pgettext("age", "%(n)d h") % {"n": minutes // 60}
     return pgettext("age", "%(n)d d") % {"n": minutes // 1440}
+
+
+def lasting(seconds: int) -> str:
+    """How long something takes, in rough words: "40 s", "5 min", "2 h"."""
+    if seconds < 90:
+        return pgettext("age", "%(n)d s") % {"n": max(1, seconds)}
+    if seconds < 90 * 60:
+        return pgettext("age", "%(n)d min") % {"n": round(seconds / 60)}
+    return pgettext("age", "%(n)d h") % {"n": round(seconds / 3600)}
 
 
 def machines(count: int) -> str:

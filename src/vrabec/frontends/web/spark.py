@@ -8,8 +8,9 @@ passes 48 % has 100 %.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from vrabec.services.history import Column
+from vrabec.services.history import MANY_LINES, Line
 
 HEIGHT, STEP, BELOW = 36, 2, 40
 _HALF, _PASSED = 50, 48
@@ -23,7 +24,8 @@ class Spark:
     is_whole: bool
 
 
-def spark_of(values: Column) -> Spark:
+@lru_cache(maxsize=MANY_LINES)
+def spark_of(values: Line) -> Spark:
     """The line of these percentages; nothing to draw where all are None."""
     top = 100 if max((value for value in values if value is not None), default=0) > _PASSED else _HALF
     heights = [None if value is None else HEIGHT - round(HEIGHT * min(value, top) / top) for value in values]

@@ -20,6 +20,7 @@ from vrabec.services.projects import owned_projects
 from vrabec.services.vm_adopt import adopt_vm
 from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm, rename_vm, resize_vm
+from vrabec.services.vm_pin import pin_vm
 from vrabec.services.vms import get_vm
 from vrabec.services.wishes import VmSizes
 
@@ -33,10 +34,11 @@ def describe(request: PageRequest, vm_id: int) -> HttpResponse:
     vm = get_vm(request.actor, vm_id=vm_id)
     require(request.actor, "vm.describe", vm.project_id)
     if request.method == "GET":
-        typed = {"description": vm.description, "tags": " ".join(vm.tags)}
+        typed = {"description": vm.description, "tags": " ".join(vm.tags), "farm": vm.farm}
         return _form(request, vm, "describe", typed)
-    typed = {name: request.POST.get(name, "")[:MAX_TYPED] for name in ("description", "tags")}
-    words = VmWords(typed["description"], tuple(typed["tags"].replace(",", " ").split()))
+    typed = {name: request.POST.get(name, "")[:MAX_TYPED] for name in ("description", "tags", "farm")}
+    tags = tuple(typed["tags"].replace(",", " ").split())
+    words = VmWords(typed["description"], tags, farm=typed["farm"].strip())
     try:
         describe_vm(request.actor, vm=vm, words=words)
     except Invalid as error:
@@ -47,8 +49,8 @@ def describe(request: PageRequest, vm_id: int) -> HttpResponse:
 @page("vm.adopt", methods=("GET", "POST"))
 def adopt(request: PageRequest, vm_id: int) -> HttpResponse:
     """The project of a machine that was found on its host."""
-    require(request.actor, "vm.adopt")
     vm = get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.adopt")
     if request.method == "GET":
         return _adopt_form(request, vm, vm.project.name if vm.project else "")
     project = request.POST.get("project", "")[:MAX_TYPED]
@@ -63,6 +65,23 @@ def _adopt_form(request: PageRequest, vm: Vm, project: str, error: VrabecError |
     names = [(found.name, found.shown_name) for found in owned_projects(request.actor)]
     choice = [("", gettext("None: for administrators alone")), *names]
     return _form(request, vm, "adopt", {"project": project, "projects": choice}, error)
+
+
+@page("vm.pin", methods=("GET", "POST"))
+def pin(request: PageRequest, vm_id: int) -> HttpResponse:
+    """The hosts that it may be on."""
+    vm = get_vm(request.actor, vm_id=vm_id)
+    require(request.actor, "vm.pin")
+    if request.method == "GET":
+        return _form(
+            request, vm, "pin", {"hosts": " ".join(sorted(host.name for host in vm.pinned_to.all()))}
+        )
+    typed = {"hosts": request.POST.get("hosts", "")[:MAX_TYPED]}
+    try:
+        pin_vm(request.actor, vm_id=vm.pk, hosts=typed["hosts"].replace(",", " ").split())
+    except (Invalid, Conflict) as error:
+        return _form(request, vm, "pin", typed, error)
+    return see_other(request, reverse("vm", args=[vm.pk]))
 
 
 @page("vm.rename", methods=("GET", "POST"))

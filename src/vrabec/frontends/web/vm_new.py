@@ -13,11 +13,13 @@ from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import Problem, count_of, problems_of
 from vrabec.frontends.web.pages import render
+from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity
 from vrabec.lib.units import parse_mib
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Firmware
+from vrabec.services.clusters import list_clusters
 from vrabec.services.hosts import list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
@@ -49,6 +51,9 @@ class Typed:
     password: str = ""
     firmware: str = Firmware.BIOS.value
     clone: str = LINKED
+    farm: str = ""
+    cluster: str = ""
+    hosts: str = ""
     user_data: str = ""
 
 
@@ -65,7 +70,7 @@ class Room:
     """A host's memory: what is promised of the whole, and what may still be."""
 
     name: str
-    is_online: bool
+    why_not: str
     total: int
     promised: int
     free: int
@@ -78,8 +83,8 @@ def new(request: PageRequest) -> HttpResponse:
     if not projects:
         raise Forbidden("Only an owner of a project may make machines. Ask an administrator for a project.")
     if request.method == "GET":
-        return _form(request, _typed(request.GET), projects)
-    typed = _typed(request.POST)
+        return _form(request, typed_of(request.GET), projects)
+    typed = typed_of(request.POST)
     try:
         job = create_vm(request.actor, wish=wish_of(typed))
     except (Invalid, Conflict, NoCapacity) as error:
@@ -104,6 +109,9 @@ def wish_of(typed: Typed) -> VmWish:
         password=typed.password,
         firmware=typed.firmware,
         clone=typed.clone,
+        farm=typed.farm.strip(),
+        cluster=typed.cluster,
+        hosts=_names(typed.hosts),
         user_data=_as_sent(typed.user_data),
     )
 
@@ -120,8 +128,16 @@ def command_of(typed: Typed) -> str:
     lines += [["--password-stdin"]] if typed.password else []
     lines += [["--firmware", typed.firmware]] if typed.firmware != Firmware.BIOS else []
     lines += [["--clone", typed.clone]] if typed.clone != LINKED else []
+    lines += [
+        [f"--{option}", getattr(typed, option)] for option in ("farm", "cluster") if getattr(typed, option)
+    ]
+    lines += [["--host", host] for host in _names(typed.hosts)]
     lines += [["--user-data", "FILE"]] if typed.user_data.strip() else []
     return " \\\n    ".join(shlex.join(words) for words in lines)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
 
 
 def _as_sent(text: str) -> str:
@@ -136,7 +152,8 @@ def _size_words(typed: Typed) -> list[str]:
     return [word for option, value in amounts for word in (option, value.replace(" ", ""))]
 
 
-def _typed(sent: QueryDict) -> Typed:
+def typed_of(sent: QueryDict) -> Typed:
+    """What was sent of the form."""
     given = {field.name: sent.get(field.name, "") for field in fields(Typed)}
     return Typed(**{name: value[:100_000] for name, value in given.items() if value})
 
@@ -188,6 +205,7 @@ def _form(
             (FULL, gettext("Full: a copy of its own")),
         ],
         "networks": [(name, name) for name in networks],
+        "clusters": _clusters(request.actor),
         "rooms": known[:MAX_ROOMS] if may(request.actor, "host.view") else [],
         "more_rooms": max(0, len(known) - MAX_ROOMS),
         "command": command_of(typed),
@@ -196,6 +214,14 @@ def _form(
         "chosen": SIZE_OF.get(typed.size),
     }
     return render(request, "vms/new.html", context, status=status)
+
+
+def _clusters(actor: Actor) -> list[tuple[str, str]]:
+    """What there is to choose from, for who may know it."""
+    if not may(actor, "cluster.list"):
+        return []
+    names = [cluster.name for cluster in list_clusters(actor)]
+    return [("", gettext("Any")), *((name, name) for name in names)] if len(names) > 1 else []
 
 
 def _with_defaults(
@@ -223,12 +249,12 @@ def _least(template: Template | None) -> str:
 
 def _rooms() -> list[Room]:
     """The hosts, most room first."""
-    found = [Room(r.name, r.is_online, r.memory_mib, r.promised_mib, r.free_mib) for r in rooms()]
-    return sorted(found, key=lambda room: (not room.is_online, -room.free, room.name))
+    found = [Room(r.name, r.why_not, r.memory_mib, r.promised_mib, r.free_mib) for r in rooms()]
+    return sorted(found, key=lambda room: (room.why_not != "", -room.free, room.name))
 
 
 def _cards(known: list[Room]) -> list[SizeCard]:
-    most = max((room.free for room in known if room.is_online), default=0)
+    most = max((room.free for room in known if not room.why_not), default=0)
     return [SizeCard(size, problem=bool(known) and size.memory_mib > most) for size in SIZES]
 
 

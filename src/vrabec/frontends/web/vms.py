@@ -17,7 +17,7 @@ from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
 from vrabec.frontends.web.per_page import per_page_of
 from vrabec.frontends.web.rows import VmRow, vm_row
-from vrabec.frontends.web.spark import spark_of
+from vrabec.frontends.web.spark import Spark, spark_of
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, NotFound
@@ -28,16 +28,18 @@ from vrabec.services.activity import vm_activity
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.history import cpu_lines
 from vrabec.services.jobs import open_jobs
-from vrabec.services.lists import PER_PAGE, SORTS, USUAL_COLUMNS, VmList, VmQuery, list_vms, without_each
+from vrabec.services.lists import PER_PAGE, SORTS, Page, VmQuery, page_of, without_each
 from vrabec.services.permissions import may
 from vrabec.services.places import host_names
-from vrabec.services.projects import list_projects, owned_projects
+from vrabec.services.projects import owned_projects, project_names
 from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
 from vrabec.services.verbs import allowed_verbs
 from vrabec.services.views import list_views
 from vrabec.services.vm_bulk import MAX_MACHINES
+from vrabec.services.vm_rows import Listed, listed
+from vrabec.services.whereabouts import twins_of
 
 MAX_SEARCH = 200
 MAX_CELLS = 500
@@ -64,7 +66,7 @@ class Chip:
     title: str
     chosen: str
     shown: str
-    options: list[tuple[str, str]]
+    options: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,14 @@ def index(request: PageRequest) -> HttpResponse:
     pager = Pager(query.page, found.total, query.per_page)
     if pager.number > pager.pages:
         query = replace(query, page=pager.pages)
-        found, pager = list_vms(request.actor, query), replace(pager, number=pager.pages)
+        found, pager = page_of(request.actor, query), replace(pager, number=pager.pages)
     hosts = may(request.actor, "host.view")
     columns = columns_of(request, with_hosts=hosts)
     chips = _chips(request.actor, query, with_hosts=hosts)
-    rows = [vm_row(vm, found.jobs.get(vm.pk), with_host=hosts) for vm in found.rows]
+    until = now().timestamp()
     context = {
-        "rows": rows,
+        "rows": _rows(request.actor, listed(found.ids), columns, until),
+        "until": int(until),
         "pager": pager,
         "wanted": query,
         "wrong": wrong,
@@ -100,37 +103,37 @@ def index(request: PageRequest) -> HttpResponse:
         "max_chosen": MAX_MACHINES,
         "chips": chips,
         "ways_out": [] if found.total or wrong else _ways_out(request.actor, query, chips),
-        "USUAL": USUAL_COLUMNS,
         "PER_PAGE": PER_PAGE,
         "columns": columns,
-        **_sparks(request.actor, rows, columns),
-        "views": [(view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]],
+        "shown": tuple(column for column in columns if column.on),
+        "views": tuple((view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]),
     }
     if is_fragment(request) and request.headers.get("HX-Target") == "list":
         return fragment(request, "vms/part.html", context)
     return render(request, "vms/list.html", context)
 
 
-def _sparks(actor: Actor, rows: list[VmRow], columns: list[Choice]) -> dict[str, Any]:
-    """The lines of CPU by machine where that column is on show, and until when (Unix) they are drawn."""
+def _rows(
+    actor: Actor, machines: list[Listed], columns: list[Choice], until: float
+) -> tuple[tuple[VmRow, Spark | None], ...]:
+    """Each row, and the line of its CPU up to `until` (Unix) where that column is on show."""
+    hosts = may(actor, "host.view")
+    jobs = active_jobs(vm.pk for vm in machines if vm.has_job)
     on_show = any(column.key == "cpu" and column.on for column in columns)
-    until = now().timestamp()
-    lines = cpu_lines(actor, [row.vm for row in rows if on_show and row.cpu is not None], until=until)
-    return {
-        "sparks": {vm_id: spark_of(line) for vm_id, line in lines.items()},
-        "until": int(until),
-    }
+    lines = cpu_lines(actor, [vm for vm in machines if on_show and vm.load_at], until=until)
+    sparks = {vm_id: spark_of(line) for vm_id, line in lines.items()}
+    return tuple((vm_row(vm, jobs.get(vm.pk), with_host=hosts), sparks.get(vm.pk)) for vm in machines)
 
 
-def _found(actor: Actor, query: VmQuery) -> tuple[VmList, Invalid | None]:
+def _found(actor: Actor, query: VmQuery) -> tuple[Page, Invalid | None]:
     """What is listed; nothing and why where the search asks what there is not: it may be half typed."""
     try:
-        return list_vms(actor, query), None
+        return page_of(actor, query), None
     except Invalid as error:
-        return VmList([], 0), error
+        return Page([], 0), error
 
 
-def _ways_out(actor: Actor, query: VmQuery, chips: list[Chip]) -> list[WayOut]:
+def _ways_out(actor: Actor, query: VmQuery, chips: tuple[Chip, ...]) -> list[WayOut]:
     """What to drop where nothing is found."""
     words = {chip.name: f"{chip.title}: {chip.shown}" for chip in chips} | {"search": query.search}
     found = without_each(actor, query)
@@ -144,14 +147,16 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     context = about(request.actor, vm)
     context["starts_with_host"] = starts_with_host(vm)
     context["has_screen"] = has_screen(vm) and may(request.actor, "vm.screen", vm.project_id)
+    names = may(request.actor, "host.view")
+    context["bound_to"] = sorted(host.name for host in vm.pinned_to.all()) if names else []
     context |= history_of(request.actor, vm, request)
-    context["lines"] = lines(vm_activity(request.actor, vm=vm)[:RECENT])
+    context["lines"] = lines(request.actor, vm_activity(request.actor, vm=vm)[:RECENT])
     return render(request, "vms/overview.html", context)
 
 
 @page("vm.list")
 def actions(request: PageRequest, vm_id: int) -> HttpResponse:
-    """The buttons alone, asked for when the machine's state has changed; none once it is gone.
+    """The buttons and where it is, asked for when the machine's state has changed; none once it is gone.
 
     The last change and the end may be so near that the question comes too late: that is no error to show.
     """
@@ -159,7 +164,7 @@ def actions(request: PageRequest, vm_id: int) -> HttpResponse:
         vm = vms.get_vm(request.actor, vm_id=vm_id)
     except NotFound:
         return HttpResponse()
-    return fragment(request, "vms/actions.html", about(request.actor, vm))
+    return fragment(request, "vms/changed.html", about(request.actor, vm))
 
 
 @page("vm.view")
@@ -167,7 +172,7 @@ def activity(request: PageRequest, vm_id: int) -> HttpResponse:
     """What happened to one machine."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     found, pager = paged(request, vm_activity(request.actor, vm=vm))
-    context = about(request.actor, vm) | {"lines": lines(found), "pager": pager}
+    context = about(request.actor, vm) | {"lines": lines(request.actor, found), "pager": pager}
     return render(request, "vms/activity.html", context)
 
 
@@ -188,7 +193,8 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
     """What header and tabs of a machine need."""
     job = active_jobs([vm.pk]).get(vm.pk)
     hosts = may(actor, "host.view")
-    row: VmRow = vm_row(vm, job, with_host=hosts)
+    [machine] = listed([vm.pk])
+    row = vm_row(machine, job, with_host=hosts)
     silent = vm.host is not None and vm.host.state == HostState.UNREACHABLE
     verbs = allowed_verbs(actor, vm, busy=job is not None)
     return {
@@ -199,6 +205,7 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
         "adopts": may(actor, "vm.adopt"),
         "silent": silent,
         "with_hosts": hosts,
+        "twins": twins_of([vm])[vm.pk],
         "may_console": may(actor, "vm.console", vm.project_id),
         "may_xml": may(actor, "vm.xml", vm.project_id),
     }
@@ -218,19 +225,19 @@ def query_of(given: QueryDict) -> VmQuery:
     )
 
 
-def _chips(actor: Actor, query: VmQuery, *, with_hosts: bool) -> list[Chip]:
-    states = [(key, gettext(word)) for key, word in _STATE_WORDS.items()]
+def _chips(actor: Actor, query: VmQuery, *, with_hosts: bool) -> tuple[Chip, ...]:
+    states = tuple((key, gettext(word)) for key, word in _STATE_WORDS.items())
     words = dict(states)
     chips = [Chip("state", gettext("State"), query.state, words.get(query.state, ""), states)]
     if with_hosts:
-        names = [(name, name) for name in host_names(actor)[:_MENU_ROWS]]
+        names = tuple((name, name) for name in host_names(actor)[:_MENU_ROWS])
         chips.append(Chip("host", gettext("Host"), query.host, query.host, names))
-    projects = [(project.name, project.shown_name) for project in list_projects(actor)[:_MENU_ROWS]]
+    projects = tuple(project_names(actor, _MENU_ROWS))
     shown = dict(projects).get(query.project, query.project)
     chips.append(Chip("project", gettext("Project"), query.project, shown, projects))
     if query.tag:  # chosen by a click on a tag
-        chips.append(Chip("tag", gettext("Tag"), query.tag, query.tag, []))
-    return chips
+        chips.append(Chip("tag", gettext("Tag"), query.tag, query.tag, ()))
+    return tuple(chips)
 
 
 def _is_id(text: str) -> bool:

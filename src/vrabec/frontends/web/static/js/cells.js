@@ -99,7 +99,7 @@ function paintState(element, cell) {
   setText(element.querySelector(".state-word"), cell.label);
 }
 
-const SHAPES = { online: "running", connecting: "changing", unreachable: "crashed" };
+const SHAPES = { online: "running", connecting: "changing", unreachable: "crashed", maintenance: "warning" };
 
 function meter(element, value, text) {
   setText(element.querySelector("[data-number]"), text);

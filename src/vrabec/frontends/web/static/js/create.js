@@ -47,6 +47,8 @@ function command() {
   if (value("password")) lines.push(["--password-stdin"]);
   if (value("firmware") !== "bios") lines.push(["--firmware", value("firmware")]);
   if (value("clone") !== "linked") lines.push(["--clone", value("clone")]);
+  for (const option of ["farm", "cluster"]) if (value(option)) lines.push([`--${option}`, value(option)]);
+  for (const host of value("hosts").split(/[\s,]+/).filter(Boolean)) lines.push(["--host", host]);
   if (value("user_data").trim()) lines.push(["--user-data", "FILE"]);
   return lines.map((words) => words.map(quote).join(" ")).join(" \\\n    ");
 }

@@ -58,6 +58,8 @@ function paint(element, cell) {
   if (bar) bar.value = cell.percent;
   const number = element.querySelector("[data-job-number]");
   if (number) number.textContent = format.percent(cell.percent);
+  const told = element.querySelector("[data-job-told]");
+  if (told) told.textContent = cell.told;
   const line = element.querySelector("[data-line-percent]");
   if (line) line.textContent = format.percent(cell.percent);
   if (element.hasAttribute("data-job-line")) {

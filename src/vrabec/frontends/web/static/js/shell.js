@@ -8,6 +8,7 @@ export function start() {
   document.addEventListener("input", onInput);
   document.addEventListener("toggle", onToggle, true);
   document.addEventListener("htmx:load", (event) => enhance(event.detail.elt));
+  document.addEventListener("htmx:beforeSwap", keepMenu);
   document.addEventListener("htmx:afterSwap", onSwap);
   document.addEventListener("htmx:sendError", onSendError);
   enhance(document.body);
@@ -38,6 +39,19 @@ function onClick(event) {
   else if ((element = found("[data-side]"))) openSide(event, true);
   else if ((element = found("[data-side-close]"))) openSide(event, false);
   else if ((element = found("dialog [data-close]"))) closeDialog(event, element);
+}
+
+// Buttons that are drawn anew while their menu is open must not close it under the pointer.
+function keepMenu({ detail: { target } }) {
+  const menu = target.closest("[data-actions]")?.querySelector("details.menu[open]");
+  if (!menu) return;
+  const focused = menu.contains(document.activeElement);
+  target.addEventListener("htmx:afterSwap", () => {
+    const fresh = target.querySelector("details.menu");
+    if (!fresh) return;
+    fresh.open = true;
+    if (focused) fresh.querySelector("summary").focus();
+  }, { once: true });
 }
 
 async function copy(button) {
@@ -158,8 +172,9 @@ function onSwap(event) {
   } else if (dialog?.open && (event.detail.target === dialog || event.detail.target.id === "flash")) {
     dialog.close(); // what it asked was done, or refused by a strip that lies below it
   }
+  if (event.detail.target !== dialog && event.detail.target.id !== "flash") return; // nothing that was asked for
   for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
-  if (event.detail.target.id === "flash" && event.detail.target.firstElementChild) {
+  if (event.detail.target !== dialog && event.detail.target.firstElementChild) {
     event.detail.target.scrollIntoView({ block: "nearest" });
   }
 }
