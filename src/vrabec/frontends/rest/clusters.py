@@ -20,7 +20,6 @@ router = Router(tags=["hosts"], auth=AUTH)
 Ratio = Annotated[float | None, Field(ge=-1e6, le=1e6)]
 Whole = Annotated[int | None, Field(ge=-(2**31), lt=2**31)]
 CoverIn = Annotated[str | None, Field(max_length=64, examples=["say"])]
-
 CpuIn = Annotated[str | None, Field(max_length=64, examples=["baseline"])]
 
 
