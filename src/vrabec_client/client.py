@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import ssl
-import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self, TypeVar, Unpack, cast
+from collections.abc import Callable, Iterable
+from typing import Unpack, cast
 
 from vrabec_client import fleet, schemas
-from vrabec_client.errors import Ambiguous, JobFailed, NotFound, TimedOut, Unavailable, WrongState
-from vrabec_client.transport import Transport, fingerprint_of, parse_address
+from vrabec_client.calls import is_id
+from vrabec_client.errors import Ambiguous, JobFailed, NotFound, TimedOut, WrongState
+from vrabec_client.fleet_calls import FleetCalls
 
-FIRST_LOOK_SECONDS = 0.2
-LAST_LOOK_SECONDS = 1.0
-OUTAGE_SECONDS = 60.0
-"""A wait bears a controller that restarts for this long."""
 ENDED = ("done", "failed", "cancelled", "stuck")
 """States in which a job has ended."""
-T = TypeVar("T")
 
 
-class Client:
+class Client(FleetCalls):
     """A controller, spoken to with a token. Not for several threads at once.
 
     Certificates that the system's CAs vouch for are taken. For others give `fingerprint` (SHA-256) or
     `certificate_pem`: then that certificate is taken and no other, whatever names are in it.
     """
-
-    def __init__(
-        self,
-        url: str,
-        token: str = "",
-        *,
-        certificate_pem: str = "",
-        fingerprint: str = "",
-        timeout: float = 30.0,
-    ) -> None:
-        if certificate_pem:
-            fingerprint = fingerprint_of(ssl.PEM_cert_to_DER_cert(certificate_pem))
-        self._http = Transport(parse_address(url), token=token, fingerprint=fingerprint, timeout=timeout)
-
-    @property
-    def url(self) -> str:
-        """Where the controller is."""
-        return self._http.address.url
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
 
     # account
 
@@ -124,18 +90,16 @@ class Client:
         """Clone a machine from a template and start it. Raises Invalid, Conflict, NoCapacity, Forbidden."""
         return cast("schemas.VmJob", self._post("/vms", {"name": name, **wish}))
 
-    def place_vm(self, **wish: Unpack[schemas.PlaceWish]) -> schemas.Placement:
+    def place_vm(self, **wish: Unpack[schemas.PlaceWish]) -> fleet.Placement:
         """Where a machine would go now, and why; nothing is made. Raises Invalid, Forbidden."""
-        return cast("schemas.Placement", self._post("/vms/placement", wish))
+        return cast("fleet.Placement", self._post("/vms/placement", wish))
 
     def pin_vm(self, vm_id: int, hosts: Iterable[str]) -> schemas.Vm:
         """Bind a machine to hosts, of which its own is one; none: to any.
 
         Raises NotFound, Invalid, Conflict, Forbidden.
         """
-        return cast(
-            "schemas.Vm", self._http.request("PUT", f"/vms/{vm_id:d}/hosts", body={"hosts": list(hosts)})
-        )
+        return cast("schemas.Vm", self._put(f"/vms/{vm_id:d}/hosts", {"hosts": list(hosts)}))
 
     def describe_vm(self, vm_id: int, **words: Unpack[schemas.VmWords]) -> schemas.Vm:
         """Write a machine's description, tags and farm. Raises Invalid, Forbidden."""
@@ -146,9 +110,7 @@ class Client:
 
         Raises NotFound, WrongState where Vrabec made it, Forbidden.
         """
-        return cast(
-            "schemas.Vm", self._http.request("PUT", f"/vms/{vm_id:d}/project", body={"project": project})
-        )
+        return cast("schemas.Vm", self._put(f"/vms/{vm_id:d}/project", {"project": project}))
 
     def rename_vm(self, vm_id: int, name: str) -> schemas.VmJob:
         """Give a machine that is off another name. Raises Invalid, WrongState, Conflict, Forbidden."""
@@ -257,14 +219,9 @@ class Client:
         given = {"kind": kind, "take": take}
         return cast("schemas.ConsoleTicket", self._post(f"/vms/{vm_id:d}/console", given))
 
-    @property
-    def transport(self) -> Transport:
-        """What carries the requests."""
-        return self._http
-
     def find_vm(self, name: str) -> schemas.Vm:
         """The machine called `name`: "42" (its id), "web-1" or "main/web-1". Raises NotFound, Ambiguous."""
-        if _is_id(name):
+        if is_id(name):
             return self.get_vm(int(name))
         project, _, bare = name.rpartition("/")
         # An empty name would be no condition at all.
@@ -342,7 +299,7 @@ class Client:
                 raise _failed(job)
         raise TimedOut(f"{job['title']}: not done within {timeout:g} s; it goes on.", job=job_id)
 
-    # templates, hosts, networks, projects, the record
+    # templates, networks, projects, the record
 
     def list_templates(self) -> list[schemas.Template]:
         """All templates."""
@@ -351,110 +308,6 @@ class Client:
     def build_template(self, builder: str, *, suite: str = "") -> schemas.Job:
         """Build a template on the controller, or build it anew. Raises Invalid, Conflict, Forbidden."""
         return cast("schemas.Job", self._post("/templates", {"builder": builder, "suite": suite}))
-
-    def list_hosts(self, *, state: str = "") -> list[schemas.Host]:
-        """All hosts, or those in one state. Raises Invalid, Forbidden."""
-        return cast("list[schemas.Host]", self._get("/hosts", {"state": state} if state else None))
-
-    def get_host(self, host_id: int) -> schemas.Host:
-        """One host. Raises NotFound, Forbidden."""
-        return cast("schemas.Host", self._get(f"/hosts/{host_id:d}"))
-
-    def get_ssh_key(self) -> schemas.SshKey:
-        """Vrabec's own SSH key, for ~/.ssh/authorized_keys on a host. Raises NotFound, Forbidden."""
-        return cast("schemas.SshKey", self._get("/hosts/key"))
-
-    def look_at_host(self, uri: str) -> schemas.Job:
-        """Look at a host before adding it; `get_look` tells what was seen. Raises Invalid, Forbidden."""
-        return cast("schemas.Job", self._post("/hosts/looks", {"uri": uri}))
-
-    def get_look(self, job_id: int) -> schemas.Look:
-        """What the look of this job has seen so far. Raises NotFound, Forbidden."""
-        return cast("schemas.Look", self._get(f"/hosts/looks/{job_id:d}"))
-
-    def add_host(self, name: str, uri: str, *, fingerprint: str = "", cluster: str = "") -> schemas.Job:
-        """Add a host by its libvirt URI; the job looks at it. By ssh give the fingerprint of a look back.
-
-        Without a `cluster` it goes into the oldest one. Raises Invalid, Conflict, Forbidden.
-        """
-        body = {"name": name, "uri": uri, "fingerprint": fingerprint, "cluster": cluster}
-        return cast("schemas.Job", self._post("/hosts", body))
-
-    def change_host(self, host_id: int, *, cluster: str) -> schemas.Host:
-        """Put a host into another cluster. Raises NotFound, Invalid, Forbidden."""
-        return cast("schemas.Host", self._patch(f"/hosts/{host_id:d}", {"cluster": cluster}))
-
-    def list_clusters(self) -> list[schemas.Cluster]:
-        """All clusters. Raises Forbidden."""
-        return cast("list[schemas.Cluster]", self._get("/clusters"))
-
-    def create_cluster(self, name: str, **wish: Unpack[schemas.ClusterLimits]) -> schemas.Cluster:
-        """Make a cluster. Raises Invalid, Conflict, Forbidden."""
-        return cast("schemas.Cluster", self._post("/clusters", {"name": name, **wish}))
-
-    def change_cluster(self, cluster_id: int, **wish: Unpack[schemas.ClusterWish]) -> schemas.Cluster:
-        """Change a cluster's name and limits. Raises NotFound, Invalid, Conflict, Forbidden."""
-        return cast("schemas.Cluster", self._patch(f"/clusters/{cluster_id:d}", wish))
-
-    def remove_cluster(self, cluster_id: int) -> None:
-        """Remove a cluster that has no hosts. Raises NotFound, Conflict, Forbidden."""
-        self._delete(f"/clusters/{cluster_id:d}")
-
-    def get_capacity(self, *, cluster: int | None = None) -> list[fleet.ClusterCapacity]:
-        """How full every cluster is that has hosts, or the one of this id. Raises NotFound, Forbidden."""
-        found = self._get("/capacity", {} if cluster is None else {"cluster": cluster})
-        return cast("list[fleet.ClusterCapacity]", found)
-
-    def get_balance(self, cluster_id: int, *, most: int = 20) -> fleet.Balance:
-        """At most so many moves that make a cluster more even. Raises NotFound, Invalid, Forbidden."""
-        return cast("fleet.Balance", self._get(f"/clusters/{cluster_id:d}/balance", {"most": most}))
-
-    def make_moves(self, cluster_id: int, moves: list[fleet.WantedMove]) -> fleet.Moved:
-        """Queue moves in this order. Raises NotFound, Invalid, Forbidden."""
-        return cast("fleet.Moved", self._post(f"/clusters/{cluster_id:d}/balance", {"moves": moves}))
-
-    def find_cluster(self, name: str) -> schemas.Cluster:
-        """The cluster of this name or id. Raises NotFound, Forbidden."""
-        for cluster in self.list_clusters():
-            if name in (cluster["name"], str(cluster["id"])):
-                return cluster
-        raise NotFound(f"There is no cluster named {name}.", field="name")
-
-    def confirm_host(self, host_id: int, fingerprint: str) -> schemas.Host:
-        """Trust the key that a look has shown, in place of the one before.
-
-        Raises NotFound, Invalid, Conflict, Forbidden.
-        """
-        body = {"fingerprint": fingerprint}
-        return cast("schemas.Host", self._post(f"/hosts/{host_id:d}/confirm", body))
-
-    def plan_maintenance(self, host_id: int) -> schemas.MaintenancePlan:
-        """What emptying a host would come to; nothing is changed. Raises NotFound, Forbidden."""
-        return cast("schemas.MaintenancePlan", self._get(f"/hosts/{host_id:d}/maintenance"))
-
-    def maintain_host(self, host_id: int, *, rest: str = "leave") -> schemas.Job:
-        """Put a host into maintenance; `rest` "shutdown" shuts down what cannot move.
-
-        Raises NotFound, Invalid, Conflict, Forbidden.
-        """
-        return cast("schemas.Job", self._post(f"/hosts/{host_id:d}/maintenance", {"rest": rest}))
-
-    def resume_host(self, host_id: int, *, bring_back: bool = True) -> schemas.Job:
-        """End a host's maintenance. Raises NotFound, WrongState, Conflict, Forbidden."""
-        return cast("schemas.Job", self._post(f"/hosts/{host_id:d}/resume", {"bring_back": bring_back}))
-
-    def remove_host(self, host_id: int) -> None:
-        """Forget a host; everything on it goes on running. Raises NotFound, Conflict, Forbidden."""
-        self._delete(f"/hosts/{host_id:d}")
-
-    def find_host(self, name: str) -> schemas.Host:
-        """The host of this name or id. Raises NotFound, Forbidden."""
-        if _is_id(name):
-            return self.get_host(int(name))
-        for host in self.list_hosts():
-            if host["name"] == name:
-                return host
-        raise NotFound(f"There is no host named {name}.", field="name")
 
     def list_networks(self) -> list[str]:
         """Networks that machines can be put on."""
@@ -471,46 +324,6 @@ class Client:
     def list_activity(self, *, page: int = 1, per_page: int = 50) -> schemas.ActivityPage:
         """One page of the record, newest first."""
         return cast("schemas.ActivityPage", self._get("/activity", {"page": page, "per_page": per_page}))
-
-    def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
-        return self._http.request("GET", path, query=query)
-
-    def _post(self, path: str, body: Any = None) -> Any:
-        return self._http.request("POST", path, body=body)
-
-    def _patch(self, path: str, body: Any) -> Any:
-        return self._http.request("PATCH", path, body=body)
-
-    def _delete(self, path: str) -> Any:
-        return self._http.request("DELETE", path)
-
-    def _looks(self, ask: Callable[[], T], timeout: float | None) -> Iterator[T]:
-        """What `ask` gives now and again, at growing distances, until `timeout` seconds have passed."""
-        end = float("inf") if timeout is None else time.monotonic() + timeout
-        distance = FIRST_LOOK_SECONDS
-        while True:
-            yield self._patiently(ask, end)
-            left = end - time.monotonic()
-            if left <= 0:
-                return
-            time.sleep(min(distance, left))
-            distance = min(distance * 1.3, LAST_LOOK_SECONDS)
-
-    def _patiently(self, ask: Callable[[], T], end: float) -> T:
-        """What `ask` gives, through an outage as short as a controller's restart. Raises Unavailable."""
-        end = min(end, time.monotonic() + OUTAGE_SECONDS)
-        while True:
-            try:
-                return ask()
-            except Unavailable:
-                if time.monotonic() >= end:
-                    raise
-                time.sleep(LAST_LOOK_SECONDS)
-
-
-def _is_id(name: str) -> bool:
-    # Names that people give begin with a letter.
-    return name.isascii() and name.isdigit() and len(name) <= 18
 
 
 def _way_to_name(vm: schemas.Vm, found: list[schemas.Vm]) -> str:

@@ -1,10 +1,175 @@
-"""What the interface says of clusters as a whole: how full they are, and what would make them more even."""
+"""What the interface says of hosts and clusters: what they are, how full, how emptied or made even."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from vrabec_client.schemas import VmResult
+from vrabec_client.schemas import Job, VmResult
+
+
+class Host(TypedDict):
+    """A host as last seen."""
+
+    id: int
+    name: str
+    cluster: str
+    uri: str
+    fingerprint: str
+    state: str
+    state_since: str
+    maintenance_since: str | None
+    reason: str
+    hostname: str
+    arch: str
+    cpus: int
+    memory_mib: int
+    promised_mib: int
+    vm_count: int
+    libvirt_version: str
+    hypervisor_version: str
+    domain_type: str
+    networks: list[str]
+    pool_free_mib: int
+    pool_total_mib: int
+
+
+class SshKey(TypedDict):
+    """Vrabec's own key, for authorized_keys."""
+
+    public_key: str
+
+
+class Found(TypedDict):
+    """What a look at a host has found there."""
+
+    hostname: str
+    arch: str
+    cpus: int
+    memory_mib: int
+    libvirt_version: str
+    machines: int
+    networks: list[str]
+
+
+class Look(TypedDict):
+    """A look at a host before it is added; `fingerprint` is "" where it is not reached by ssh."""
+
+    job: Job
+    uri: str
+    warning: str
+    fingerprint: str
+    found: Found | None
+
+
+class ClusterLimits(TypedDict, total=False):
+    """How full a cluster may become. `cover` is what is done about N+1: off, say or refuse.
+
+    `cpu` is what CPU a machine gets that is made under KVM: host or baseline.
+    """
+
+    memory_ratio: float
+    cpu_ratio: float
+    cover: str
+    cpu: str
+    balance_hours: int
+    balance_moves: int
+
+
+class ClusterWish(ClusterLimits, total=False):
+    """What a cluster is to be; what is left out stays."""
+
+    name: str
+
+
+class HeldBack(TypedDict):
+    """A host, and flags that its CPU lacks and another's in its cluster has."""
+
+    host: str
+    features: list[str]
+
+
+class Baseline(TypedDict):
+    """What the CPUs of a cluster's hosts have in common; `why` there is none."""
+
+    model: str
+    features: list[str]
+    why: str
+    held_back_by: list[HeldBack]
+
+
+class Cluster(TypedDict):
+    """Hosts that can stand in for each other. `cover` is what is done about N+1: off, say or refuse."""
+
+    id: int
+    name: str
+    memory_ratio: float
+    cpu_ratio: float
+    cover: str
+    cpu: str
+    balance_hours: int
+    balance_moves: int
+    balanced_at: str | None
+    host_count: int
+    baseline: Baseline
+
+
+class HostVerdict(TypedDict):
+    """What is said of one host. Its name and its cluster's are given to administrators only."""
+
+    host: str | None
+    cluster: str | None
+    fits: bool
+    chosen: bool
+    why: str
+    free_mib: int
+
+
+class Loss(TypedDict):
+    """If `host` died, these machines would find no place; "" is the one that is being placed."""
+
+    host: str
+    machines: list[str]
+
+
+class Placement(TypedDict):
+    """Where a machine would go, the best host first. `losses` are told to administrators only."""
+
+    fits: bool
+    hosts: list[HostVerdict]
+    losses: list[Loss]
+
+
+class MaintenanceMove(TypedDict):
+    """A machine that moves, and to which host."""
+
+    vm: int
+    name: str
+    to: str
+    memory_mib: int
+
+
+class MaintenanceStay(TypedDict):
+    """A machine that cannot move, and why."""
+
+    vm: int
+    name: str
+    why: str
+
+
+class MaintenancePlan(TypedDict):
+    """What emptying a host comes to. `off` are machines that take nothing and stay.
+
+    `covered`: whether any other host may die meanwhile, None where the cluster does not look at it.
+    """
+
+    moves: list[MaintenanceMove]
+    stays: list[MaintenanceStay]
+    off: list[str]
+    seconds: int
+    rate_mib_s: float
+    is_measured: bool
+    covered: bool | None
+    losses: list[Loss]
 
 
 class Amounts(TypedDict):

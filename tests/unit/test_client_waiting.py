@@ -40,8 +40,8 @@ class Told(Client):
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that only sleeping moves; what was slept."""
     pauses: list[float] = []
-    monkeypatch.setattr("vrabec_client.client.time.sleep", pauses.append)
-    monkeypatch.setattr("vrabec_client.client.time.monotonic", lambda: sum(pauses))
+    monkeypatch.setattr("vrabec_client.calls.time.sleep", pauses.append)
+    monkeypatch.setattr("vrabec_client.calls.time.monotonic", lambda: sum(pauses))
     return pauses
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vrabec_client import schemas
+from vrabec_client import fleet
 from vrabec_client.cli.app import App, Group, pass_app
 from vrabec_client.cli.output import Column, plain, plain_lines, table
 
@@ -61,7 +61,7 @@ def show(app: App, name: str) -> None:
     app.show(found, lambda: plain_lines("\n".join(_lines(found))))
 
 
-def _lines(found: schemas.Cluster) -> Iterator[str]:
+def _lines(found: fleet.Cluster) -> Iterator[str]:
     baseline = found["baseline"]
     yield f"{found['name']}: {_limits(found)}."
     if baseline["model"]:
@@ -108,11 +108,11 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _say(app: App, made: schemas.Cluster) -> None:
+def _say(app: App, made: fleet.Cluster) -> None:
     app.show(made, lambda: plain(f"{made['name']}: {_limits(made)}."))
 
 
-def _limits(one: schemas.Cluster) -> str:
+def _limits(one: fleet.Cluster) -> str:
     ratios = f"memory times {one['memory_ratio']:g}, CPUs times {one['cpu_ratio']:g}"
     limits = f"{ratios}, N+1: {one['cover']}, CPU: {one['cpu']}"
     if one["balance_hours"]:

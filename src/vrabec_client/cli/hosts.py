@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from vrabec_client import schemas
+from vrabec_client import fleet
 from vrabec_client.cli.amounts import show_mib
 from vrabec_client.cli.app import App, Group, pass_app
 from vrabec_client.cli.maintenance import maintenance, resume
@@ -18,7 +18,7 @@ from vrabec_client.cli.progress import follow, followed, job_line, timeout_optio
 from vrabec_client.errors import Invalid, JobFailed, Unavailable
 
 
-def _state(host: schemas.Host) -> str:
+def _state(host: fleet.Host) -> str:
     """In maintenance a host may answer or not."""
     if host["maintenance_since"] is None:
         return host["state"]
@@ -68,7 +68,7 @@ def show(app: App, name: str) -> None:
     app.show(found, lambda: details(_details(found)))
 
 
-def _details(host: schemas.Host) -> list[tuple[str, Any]]:
+def _details(host: fleet.Host) -> list[tuple[str, Any]]:
     kind = {"kvm": "KVM", "qemu": "QEMU, emulating: slow"}.get(host["domain_type"], host["domain_type"])
     memory = f"{show_mib(host['memory_mib'])}, {show_mib(host['promised_mib'])} promised to machines"
     return [
@@ -168,7 +168,7 @@ def _confirmed(app: App, uri: str, fingerprint: str) -> str:
     return shown
 
 
-def _show_found(app: App, look: schemas.Look) -> None:
+def _show_found(app: App, look: fleet.Look) -> None:
     found = look["found"]
     if found:
         what = f"{found['machines']} machines, libvirt {found['libvirt_version']}, {found['cpus']} CPUs"

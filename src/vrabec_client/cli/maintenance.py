@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vrabec_client import schemas
+from vrabec_client import fleet
 from vrabec_client.cli.amounts import show_mib
 from vrabec_client.cli.app import App, pass_app
 from vrabec_client.cli.output import Column, plain, table
@@ -57,16 +57,16 @@ def resume(app: App, name: str, leave: bool, wait: bool, timeout: float | None) 
     app.show(done, lambda: job_line(done))
 
 
-def _plan(app: App, found: schemas.MaintenancePlan) -> None:
+def _plan(app: App, found: fleet.MaintenancePlan) -> None:
     app.show(found, lambda: _show(found))
     _say(app, found)
 
 
-def _show(found: schemas.MaintenancePlan) -> str:
+def _show(found: fleet.MaintenancePlan) -> str:
     return table(_MOVES, found["moves"]) if found["moves"] else plain("Nothing has to move.")
 
 
-def _say(app: App, found: schemas.MaintenancePlan) -> None:
+def _say(app: App, found: fleet.MaintenancePlan) -> None:
     if found["moves"]:
         how = "as measured on earlier moves" if found["is_measured"] else "assumed"
         app.say(f"It takes about {found['seconds']} s, at {found['rate_mib_s']:g} MiB/s ({how}).")
@@ -77,6 +77,6 @@ def _say(app: App, found: schemas.MaintenancePlan) -> None:
         app.say(f"If {loss['host']} died then, there would be no place for {names(loss['machines'])}.")
 
 
-def _say_stays(app: App, found: schemas.MaintenancePlan) -> None:
+def _say_stays(app: App, found: fleet.MaintenancePlan) -> None:
     for stay in found["stays"]:
         app.say(f"{stay['name']} stays. {stay['why']}")

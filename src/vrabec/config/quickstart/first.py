@@ -17,7 +17,8 @@ from vrabec.config.tls import fingerprint
 from vrabec.lib.names import nearest_label
 from vrabec_client import Client, VrabecError
 from vrabec_client.errors import Conflict, NotFound, Unavailable
-from vrabec_client.schemas import Host, Job, Vm
+from vrabec_client.fleet import Host
+from vrabec_client.schemas import Job, Vm
 
 URI = LOCAL
 INSIDE = (sys.executable, "-m", "vrabec.config.quickstart.inside")

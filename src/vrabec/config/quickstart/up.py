@@ -12,7 +12,8 @@ from vrabec.config.quickstart.made import PREFIX, Made
 from vrabec.config.quickstart.say import LOG, say, step
 from vrabec.config.quickstart.shell import has_systemd
 from vrabec.config.tls import fingerprint
-from vrabec_client.schemas import Host, Vm
+from vrabec_client.fleet import Host
+from vrabec_client.schemas import Vm
 
 _NO_KVM = "emulated: no KVM here"
 

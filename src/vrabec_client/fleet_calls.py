@@ -1,0 +1,117 @@
+"""Operations on hosts and clusters, named as in the REST interface."""
+
+from __future__ import annotations
+
+from typing import Unpack, cast
+
+from vrabec_client import fleet, schemas
+from vrabec_client.calls import Calls, is_id
+from vrabec_client.errors import NotFound
+
+
+class FleetCalls(Calls):
+    """What a controller is asked of its hosts and clusters."""
+
+    def list_hosts(self, *, state: str = "") -> list[fleet.Host]:
+        """All hosts, or those in one state. Raises Invalid, Forbidden."""
+        return cast("list[fleet.Host]", self._get("/hosts", {"state": state} if state else None))
+
+    def get_host(self, host_id: int) -> fleet.Host:
+        """One host. Raises NotFound, Forbidden."""
+        return cast("fleet.Host", self._get(f"/hosts/{host_id:d}"))
+
+    def get_ssh_key(self) -> fleet.SshKey:
+        """Vrabec's own SSH key, for ~/.ssh/authorized_keys on a host. Raises NotFound, Forbidden."""
+        return cast("fleet.SshKey", self._get("/hosts/key"))
+
+    def look_at_host(self, uri: str) -> schemas.Job:
+        """Look at a host before adding it; `get_look` tells what was seen. Raises Invalid, Forbidden."""
+        return cast("schemas.Job", self._post("/hosts/looks", {"uri": uri}))
+
+    def get_look(self, job_id: int) -> fleet.Look:
+        """What the look of this job has seen so far. Raises NotFound, Forbidden."""
+        return cast("fleet.Look", self._get(f"/hosts/looks/{job_id:d}"))
+
+    def add_host(self, name: str, uri: str, *, fingerprint: str = "", cluster: str = "") -> schemas.Job:
+        """Add a host by its libvirt URI; the job looks at it. By ssh give the fingerprint of a look back.
+
+        Without a `cluster` it goes into the oldest one. Raises Invalid, Conflict, Forbidden.
+        """
+        body = {"name": name, "uri": uri, "fingerprint": fingerprint, "cluster": cluster}
+        return cast("schemas.Job", self._post("/hosts", body))
+
+    def change_host(self, host_id: int, *, cluster: str) -> fleet.Host:
+        """Put a host into another cluster. Raises NotFound, Invalid, Forbidden."""
+        return cast("fleet.Host", self._patch(f"/hosts/{host_id:d}", {"cluster": cluster}))
+
+    def list_clusters(self) -> list[fleet.Cluster]:
+        """All clusters. Raises Forbidden."""
+        return cast("list[fleet.Cluster]", self._get("/clusters"))
+
+    def create_cluster(self, name: str, **wish: Unpack[fleet.ClusterLimits]) -> fleet.Cluster:
+        """Make a cluster. Raises Invalid, Conflict, Forbidden."""
+        return cast("fleet.Cluster", self._post("/clusters", {"name": name, **wish}))
+
+    def change_cluster(self, cluster_id: int, **wish: Unpack[fleet.ClusterWish]) -> fleet.Cluster:
+        """Change a cluster's name and limits. Raises NotFound, Invalid, Conflict, Forbidden."""
+        return cast("fleet.Cluster", self._patch(f"/clusters/{cluster_id:d}", wish))
+
+    def remove_cluster(self, cluster_id: int) -> None:
+        """Remove a cluster that has no hosts. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/clusters/{cluster_id:d}")
+
+    def get_capacity(self, *, cluster: int | None = None) -> list[fleet.ClusterCapacity]:
+        """How full every cluster is that has hosts, or the one of this id. Raises NotFound, Forbidden."""
+        found = self._get("/capacity", {} if cluster is None else {"cluster": cluster})
+        return cast("list[fleet.ClusterCapacity]", found)
+
+    def get_balance(self, cluster_id: int, *, most: int = 20) -> fleet.Balance:
+        """At most so many moves that make a cluster more even. Raises NotFound, Invalid, Forbidden."""
+        return cast("fleet.Balance", self._get(f"/clusters/{cluster_id:d}/balance", {"most": most}))
+
+    def make_moves(self, cluster_id: int, moves: list[fleet.WantedMove]) -> fleet.Moved:
+        """Queue moves in this order. Raises NotFound, Invalid, Forbidden."""
+        return cast("fleet.Moved", self._post(f"/clusters/{cluster_id:d}/balance", {"moves": moves}))
+
+    def find_cluster(self, name: str) -> fleet.Cluster:
+        """The cluster of this name or id. Raises NotFound, Forbidden."""
+        for cluster in self.list_clusters():
+            if name in (cluster["name"], str(cluster["id"])):
+                return cluster
+        raise NotFound(f"There is no cluster named {name}.", field="name")
+
+    def confirm_host(self, host_id: int, fingerprint: str) -> fleet.Host:
+        """Trust the key that a look has shown, in place of the one before.
+
+        Raises NotFound, Invalid, Conflict, Forbidden.
+        """
+        body = {"fingerprint": fingerprint}
+        return cast("fleet.Host", self._post(f"/hosts/{host_id:d}/confirm", body))
+
+    def plan_maintenance(self, host_id: int) -> fleet.MaintenancePlan:
+        """What emptying a host would come to; nothing is changed. Raises NotFound, Forbidden."""
+        return cast("fleet.MaintenancePlan", self._get(f"/hosts/{host_id:d}/maintenance"))
+
+    def maintain_host(self, host_id: int, *, rest: str = "leave") -> schemas.Job:
+        """Put a host into maintenance; `rest` "shutdown" shuts down what cannot move.
+
+        Raises NotFound, Invalid, Conflict, Forbidden.
+        """
+        return cast("schemas.Job", self._post(f"/hosts/{host_id:d}/maintenance", {"rest": rest}))
+
+    def resume_host(self, host_id: int, *, bring_back: bool = True) -> schemas.Job:
+        """End a host's maintenance. Raises NotFound, WrongState, Conflict, Forbidden."""
+        return cast("schemas.Job", self._post(f"/hosts/{host_id:d}/resume", {"bring_back": bring_back}))
+
+    def remove_host(self, host_id: int) -> None:
+        """Forget a host; everything on it goes on running. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/hosts/{host_id:d}")
+
+    def find_host(self, name: str) -> fleet.Host:
+        """The host of this name or id. Raises NotFound, Forbidden."""
+        if is_id(name):
+            return self.get_host(int(name))
+        for host in self.list_hosts():
+            if host["name"] == name:
+                return host
+        raise NotFound(f"There is no host named {name}.", field="name")
