@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def uneven(site: Site) -> Cluster:
-    """Three hosts, all machines on the first."""
+    """Three hosts, six machines on the first."""
     for name in ("kvm2", "kvm3"):
         make_host(name)
     for number in range(6):

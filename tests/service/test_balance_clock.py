@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cast import Site, make_host, site
+from tests.service.test_balance import uneven
 from vrabec.jobs.run import Run
 from vrabec.jobs.store import LostJob
 from vrabec.lib.clock import now
@@ -15,7 +16,7 @@ from vrabec.models.audit import Audit
 from vrabec.models.clusters import Cluster
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.vms import Seen, Vm, Wished
+from vrabec.models.vms import Seen, Vm
 from vrabec.services import balance_clock
 from vrabec.services.balance import propose
 from vrabec.services.balance_clock import queue_due_balances
@@ -24,17 +25,13 @@ from vrabec.services.maintenance import maintain_host
 from vrabec.services.vm_migrate import migrate_vm
 from vrabec.workflows.balance import BALANCE
 
-__all__ = ["site"]
+__all__ = ["site", "uneven"]
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def uneven(site: Site) -> Cluster:
-    """Three hosts, six machines on the first; due for two moves."""
-    for name in ("kvm2", "kvm3"):
-        make_host(name)
-    for number in range(6):
-        site.make_vm(f"vm-{number}", memory_mib=512, seen=Seen.RUNNING, wished=Wished.ON)
+def due(uneven: Cluster) -> Cluster:
+    """Due for two moves."""
     Cluster.objects.update(balance_hours=24, balance_moves=2)
     return Cluster.objects.get()
 
@@ -75,7 +72,7 @@ def any_vm() -> Vm:
 # --- when
 
 
-def test_a_cluster_is_due_once_each_time_and_never_unless_told_so(site: Site, uneven: Cluster) -> None:
+def test_a_cluster_is_due_once_each_time_and_never_unless_told_so(site: Site, due: Cluster) -> None:
     Cluster.objects.update(balance_hours=0)
     assert queue_due_balances() == 0
     Cluster.objects.update(balance_hours=24)
@@ -89,12 +86,12 @@ def test_a_cluster_is_due_once_each_time_and_never_unless_told_so(site: Site, un
     assert {(line.actor, line.subject, line.detail["most"]) for line in record} == {("vrabec", "default", 2)}
 
 
-def test_of_two_looks_at_the_same_moment_one_queues(site: Site, uneven: Cluster) -> None:
+def test_of_two_looks_at_the_same_moment_one_queues(site: Site, due: Cluster) -> None:
     stale = Cluster.objects.get()
-    assert [balance_clock._queue_run(row) for row in (uneven, stale)] == [True, False]
+    assert [balance_clock._queue_run(row) for row in (due, stale)] == [True, False]
 
 
-def test_a_run_that_goes_on_is_not_joined_by_another(site: Site, uneven: Cluster) -> None:
+def test_a_run_that_goes_on_is_not_joined_by_another(site: Site, due: Cluster) -> None:
     begun()
     Cluster.objects.update(balanced_at=now() - timedelta(hours=25))
     assert queue_due_balances() == 0
@@ -103,7 +100,7 @@ def test_a_run_that_goes_on_is_not_joined_by_another(site: Site, uneven: Cluster
 # --- move by move
 
 
-def test_moves_are_made_one_by_one_up_to_the_limit(site: Site, uneven: Cluster) -> None:
+def test_moves_are_made_one_by_one_up_to_the_limit(site: Site, due: Cluster) -> None:
     job = begun()
     for _ in range(2):
         assert goes_on(job)
@@ -119,7 +116,7 @@ def test_moves_are_made_one_by_one_up_to_the_limit(site: Site, uneven: Cluster) 
     assert set(Audit.objects.filter(action="vm.migrate").values_list("actor", flat=True)) == {"vrabec"}
 
 
-def test_each_move_is_proposed_of_what_is_so_then(site: Site, uneven: Cluster) -> None:
+def test_each_move_is_proposed_of_what_is_so_then(site: Site, due: Cluster) -> None:
     job = begun()
     goes_on(job)
     [other] = {"kvm2", "kvm3"} - {moving(job).args["to"]}
@@ -129,7 +126,7 @@ def test_each_move_is_proposed_of_what_is_so_then(site: Site, uneven: Cluster) -
     assert moving(job).args["to"] != other
 
 
-def test_a_machine_is_tried_once_also_where_its_move_fails(site: Site, uneven: Cluster) -> None:
+def test_a_machine_is_tried_once_also_where_its_move_fails(site: Site, due: Cluster) -> None:
     job = begun()
     goes_on(job)
     first = moving(job)
@@ -142,7 +139,7 @@ def test_a_machine_is_tried_once_also_where_its_move_fails(site: Site, uneven: C
 
 
 def test_a_move_that_went_stale_is_said_and_counts(
-    site: Site, uneven: Cluster, monkeypatch: pytest.MonkeyPatch
+    site: Site, due: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, stopped = begun(), set[int]()
 
@@ -160,7 +157,7 @@ def test_a_move_that_went_stale_is_said_and_counts(
     assert (said(job)[-1], job.children.count()) == ("0 of 2 moves were made.", 0)
 
 
-def test_a_cluster_that_is_gone_or_even_has_nothing_to_move(site: Site, uneven: Cluster) -> None:
+def test_a_cluster_that_is_gone_or_even_has_nothing_to_move(site: Site, due: Cluster) -> None:
     job = begun()
     Vm.objects.update(seen=Seen.OFF)
     assert not goes_on(job)
@@ -172,14 +169,14 @@ def test_a_cluster_that_is_gone_or_even_has_nothing_to_move(site: Site, uneven: 
 # --- people come first
 
 
-def test_nothing_begins_while_somebody_moves_a_machine_and_then_it_does(site: Site, uneven: Cluster) -> None:
+def test_nothing_begins_while_somebody_moves_a_machine_and_then_it_does(site: Site, due: Cluster) -> None:
     move = migrate_vm(site.administrator.actor, vm=any_vm(), to="kvm2")
     assert queue_due_balances() == 0
     end(move)
     assert queue_due_balances() == 1
 
 
-def test_a_run_ends_when_somebody_moves_a_machine_or_empties_a_host(site: Site, uneven: Cluster) -> None:
+def test_a_run_ends_when_somebody_moves_a_machine_or_empties_a_host(site: Site, due: Cluster) -> None:
     job = begun()
     move = migrate_vm(site.administrator.actor, vm=any_vm(), to="kvm2")
     assert not goes_on(job)
@@ -193,7 +190,7 @@ def test_a_run_ends_when_somebody_moves_a_machine_or_empties_a_host(site: Site, 
     assert not job.children.exists()
 
 
-def test_another_cluster_is_not_in_the_way(site: Site, uneven: Cluster) -> None:
+def test_another_cluster_is_not_in_the_way(site: Site, due: Cluster) -> None:
     other = Cluster.objects.create(name="other")
     make_host("far")
     Host.objects.filter(name="far").update(cluster=other, maintenance_since=now())
