@@ -2,7 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
+import libvirt
 import pytest
 
 from tests.lab import labs
@@ -10,6 +14,7 @@ from tests.lab.fleet import TestFleetHost
 from tests.lab.host import LabHost, missing
 from tests.lab.roots import hypervisor_root, other_suite
 from tests.lab.switch import LabSwitch
+from vrabec.hypervisor import migrate
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +55,29 @@ def lab_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabHost
         LabHost("two", directory / "two", storage_mib=64, switch=switch) as two,
     ):
         yield one, two
+
+
+@pytest.fixture
+def lab_trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LabHost]]:
+    """Three real hosts of the test's own on a switch, by name: for clusters."""
+    need_lab()
+    directory = tmp_path_factory.mktemp("lab")
+    with ExitStack() as up:
+        switch = up.enter_context(LabSwitch())
+        yield {
+            name: up.enter_context(LabHost(name, directory / name, storage_mib=64, switch=switch))
+            for name in ("one", "two", "three")
+        }
+
+
+@pytest.fixture
+def shared(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for disks that all hosts reach, though libvirt does not know it."""
+    monkeypatch.setattr(migrate, "LAB_FLAGS", libvirt.VIR_MIGRATE_UNSAFE)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    settings.VRABEC_IMAGES_DIR = str(folder)
+    return folder
 
 
 @pytest.fixture

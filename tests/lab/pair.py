@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import libvirt
 import pytest
 
 from tests.lab.host import LabHost
@@ -77,17 +76,8 @@ def two_hosts(labs: tuple[LabHost, LabHost], template: str) -> Iterator[Pair]:
 
 
 @pytest.fixture
-def pair(
-    engine: None,
-    lab_pair: tuple[LabHost, LabHost],
-    tmp_path: Path,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Pair]:
+def pair(engine: None, lab_pair: tuple[LabHost, LabHost], shared: Path, tmp_path: Path) -> Iterator[Pair]:
     """With one folder for both."""
-    monkeypatch.setattr(migrate, "LAB_FLAGS", libvirt.VIR_MIGRATE_UNSAFE)
-    settings.VRABEC_IMAGES_DIR = str(tmp_path / "shared")
-    (tmp_path / "shared").mkdir()
     with two_hosts(lab_pair, make_template(tmp_path / "template.qcow2")) as made:
         yield made
 

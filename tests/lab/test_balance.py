@@ -2,29 +2,24 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import libvirt
 import pytest
 
 from tests.e2e.waiting import wait_until
 from tests.lab.engine import engine
-from tests.lab.fixtures import need_lab
 from tests.lab.guests import diskless
 from tests.lab.host import LabHost
-from tests.lab.switch import LabSwitch
+from tests.lab.trio import Trio
 from tests.service.made_up import end_of
-from vrabec.hypervisor import migrate
 from vrabec.inventory import fleet
 from vrabec.inventory.fleet import Fleet
 from vrabec.lib.actor import SYSTEM
 from vrabec.models.clusters import Cluster, Cover
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.vms import Seen, Vm
+from vrabec.models.vms import Vm
 from vrabec.services.balance import Balance, Queued, Wanted, move_wanted, propose
 from vrabec.services.capacity import read_capacity
 from vrabec.services.fleets import HOST_RESERVE_MIB
@@ -34,27 +29,15 @@ from vrabec.workflows import balance
 
 __all__ = ["engine"]
 pytestmark = pytest.mark.lab
-NAMES = ("one", "two", "three")
 DISK = '<disk type="file"><driver name="qemu" type="qcow2"/><source file="{file}"/><target dev="vda"/></disk>'
 
 
-class Trio:
-    """Three hosts in a cluster that keeps N+1, seen by inventory."""
+class Balanced(Trio):
+    """In a cluster that keeps N+1, seen by inventory."""
 
     def __init__(self, labs: dict[str, LabHost], shared: Path) -> None:
-        self.labs = labs
+        super().__init__(labs)
         self._shared = shared
-
-    @property
-    def virsh(self) -> dict[str, list[str]]:
-        """What runs where, as the hosts say."""
-        return {name: sorted(lab.run("virsh", "list", "--name").split()) for name, lab in self.labs.items()}
-
-    @property
-    def rows(self) -> dict[str, list[str]]:
-        """What runs where, as we say."""
-        running = Vm.objects.present().filter(seen=Seen.RUNNING).order_by("name")
-        return {name: list(running.filter(host__name=name).values_list("name", flat=True)) for name in NAMES}
 
     def agree(self) -> dict[str, list[str]]:
         """What runs where, once hosts and rows say the same."""
@@ -78,7 +61,7 @@ class Trio:
                 path.write_text(xml)
                 self.labs[name].run("virsh", "define", str(path))
                 self.labs[name].run("virsh", "start", machine)
-        made = {name: sorted(where.get(name, {})) for name in NAMES}
+        made = {name: sorted(where.get(name, {})) for name in self.labs}
         assert self.agree() == made
 
     def lost(self) -> list[str]:
@@ -89,27 +72,19 @@ class Trio:
 
 @pytest.fixture
 def trio(
-    engine: None, tmp_path: Path, tmp_path_factory: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Trio]:
-    need_lab()
-    monkeypatch.setattr(migrate, "LAB_FLAGS", libvirt.VIR_MIGRATE_UNSAFE)
+    engine: None, lab_trio: dict[str, LabHost], shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Balanced]:
     monkeypatch.setattr(balance, "REST_SECONDS", 0.2)
     monkeypatch.setattr(fleet, "CLOCK_SECONDS", 0.2)
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    settings.VRABEC_IMAGES_DIR = str(shared)
-    directory = tmp_path_factory.mktemp("lab")
-    with ExitStack() as up:
-        switch = up.enter_context(LabSwitch())
-        hosts = {name: LabHost(name, directory / name, storage_mib=64, switch=switch) for name in NAMES}
-        labs = {name: up.enter_context(host) for name, host in hosts.items()}
-        watching = Fleet()
-        watching.start()
-        up.callback(watching.stop)
-        for job in [add_host(SYSTEM, name=name, uri=lab.uri) for name, lab in labs.items()]:
+    watching = Fleet()
+    watching.start()
+    try:
+        for job in [add_host(SYSTEM, name=name, uri=lab.uri) for name, lab in lab_trio.items()]:
             assert end_of(job).state == JobState.DONE
         wait_until(lambda: all(Host.objects.values_list("memory_mib", flat=True)), "all hosts were looked at")
-        yield Trio(labs, shared)
+        yield Balanced(lab_trio, shared)
+    finally:
+        watching.stop()
 
 
 def proposed() -> Balance:
@@ -129,13 +104,13 @@ def ended(done: tuple[Queued, ...]) -> None:
             assert job.state == JobState.DONE, (job.error_message, job.error_raw)
 
 
-def test_proposed_moves_are_made_but_for_one_that_somebody_made_meanwhile(trio: Trio) -> None:
+def test_proposed_moves_are_made_but_for_one_that_somebody_made_meanwhile(trio: Balanced) -> None:
     trio.has_room_for(1600)
     trio.runs({"one": dict.fromkeys("abcdef", 256)})
     found = proposed()
     assert len(found.moves) == 4
     assert found.after < found.before
-    gone, other = found.moves[0], next(name for name in NAMES[1:] if name != found.moves[0].target)
+    gone, other = found.moves[0], next(name for name in ("two", "three") if name != found.moves[0].target)
     vm = Vm.objects.select_related("host", "project").get(pk=gone.vm_id)
     assert end_of(migrate_vm(SYSTEM, vm=vm, to=gone.target)).state == JobState.DONE
     done = make(found)
@@ -151,7 +126,7 @@ def test_proposed_moves_are_made_but_for_one_that_somebody_made_meanwhile(trio: 
     assert (trio.lost(), proposed().moves) == ([], ())
 
 
-def test_by_the_clock_a_move_that_would_cost_cover_is_not_made(trio: Trio) -> None:
+def test_by_the_clock_a_move_that_would_cost_cover_is_not_made(trio: Balanced) -> None:
     """Two small ones on the third host were more even; but then a large one would find no place."""
     trio.has_room_for(1000)
     trio.runs({"one": {"a": 600, "b": 250}, "two": {"c": 600, "d": 250}})

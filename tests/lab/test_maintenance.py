@@ -1,18 +1,12 @@
 """A host is emptied and filled again, on three real hosts: what `virsh list` says there counts."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
-
 import libvirt
 import pytest
 
 from tests.lab.engine import engine
-from tests.lab.fixtures import need_lab
 from tests.lab.guests import diskless
 from tests.lab.host import LabHost
-from tests.lab.switch import LabSwitch
+from tests.lab.trio import Trio
 from tests.service.made_up import end_of
 from vrabec.hypervisor import connection, domains, lifecycle, migrate
 from vrabec.lib.actor import SYSTEM
@@ -25,53 +19,29 @@ from vrabec.workflows import maintenance
 
 __all__ = ["engine"]
 pytestmark = pytest.mark.lab
-NAMES = ("one", "two", "three")
 
 
-class Trio:
-    """Three hosts on a switch; a, b and c run on the first, which c cannot leave, d on the second."""
-
-    def __init__(self, labs: dict[str, LabHost]) -> None:
-        self.labs = labs
-
-    @property
-    def virsh(self) -> dict[str, list[str]]:
-        """What runs where, as the hosts say."""
-        return {name: sorted(lab.run("virsh", "list", "--name").split()) for name, lab in self.labs.items()}
-
-    @property
-    def rows(self) -> dict[str, list[str]]:
-        """What runs where, as we say."""
-        running = Vm.objects.present().filter(seen=Seen.RUNNING)
-        return {
-            name: sorted(running.filter(host__name=name).values_list("name", flat=True)) for name in NAMES
-        }
+class Emptied(Trio):
+    """a, b and c run on the first, which c cannot leave, d on the second."""
 
     def runs(self, **where: str) -> bool:
         """Whether both say this: a machine a letter."""
-        wanted = {name: sorted(where.get(name, "")) for name in NAMES}
+        wanted = {name: sorted(where.get(name, "")) for name in self.labs}
         assert self.virsh == self.rows == wanted
         return True
 
 
 @pytest.fixture
-def trio(engine: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trio]:
-    need_lab()
+def trio(engine: None, lab_trio: dict[str, LabHost], monkeypatch: pytest.MonkeyPatch) -> Emptied:
     monkeypatch.setattr(migrate, "LAB_FLAGS", libvirt.VIR_MIGRATE_UNSAFE)
     monkeypatch.setattr(maintenance, "REST_SECONDS", 0.2)
-    with ExitStack() as up:
-        switch = up.enter_context(LabSwitch())
-        labs = {
-            name: up.enter_context(LabHost(name, tmp_path / name, storage_mib=64, switch=switch))
-            for name in NAMES
-        }
-        for name, lab in labs.items():
-            host = Host.objects.create(name=name, uri=lab.uri, state=HostState.ONLINE, arch="x86_64")
-            Host.objects.filter(pk=host.pk).update(cpus=2, memory_mib=4096, networks=["default"])
-        for letter, name in zip("abcd", ("one", "one", "one", "two"), strict=True):
-            _run(letter, labs[name], Host.objects.get(name=name))
-        Vm.objects.get(name="c").pinned_to.set([Host.objects.get(name="one")])
-        yield Trio(labs)
+    for name, lab in lab_trio.items():
+        host = Host.objects.create(name=name, uri=lab.uri, state=HostState.ONLINE, arch="x86_64")
+        Host.objects.filter(pk=host.pk).update(cpus=2, memory_mib=4096, networks=["default"])
+    for letter, name in zip("abcd", ("one", "one", "one", "two"), strict=True):
+        _run(letter, lab_trio[name], Host.objects.get(name=name))
+    Vm.objects.get(name="c").pinned_to.set([Host.objects.get(name="one")])
+    return Emptied(lab_trio)
 
 
 def _run(name: str, lab: LabHost, host: Host) -> None:
@@ -93,7 +63,7 @@ def at(name: str) -> Host:
     return Host.objects.select_related("cluster").get(name=name)
 
 
-def test_a_host_is_emptied_and_filled_again_and_all_agree_at_each_pause(trio: Trio) -> None:
+def test_a_host_is_emptied_and_filled_again_and_all_agree_at_each_pause(trio: Emptied) -> None:
     assert trio.runs(one="abc", two="d")
     plan = plan_maintenance(SYSTEM, host=at("one"))
     assert ({move.name for move in plan.moves}, [stay.name for stay in plan.stays]) == ({"a", "b"}, ["c"])
@@ -106,7 +76,7 @@ def test_a_host_is_emptied_and_filled_again_and_all_agree_at_each_pause(trio: Tr
     assert trio.runs(one="abc", two="d")
 
 
-def test_a_target_that_loses_power_gets_nothing_more(trio: Trio) -> None:
+def test_a_target_that_loses_power_gets_nothing_more(trio: Emptied) -> None:
     plan = plan_maintenance(SYSTEM, host=at("one"))
     gone = plan.moves[0].to
     left = next(name for name in ("two", "three") if name != gone)

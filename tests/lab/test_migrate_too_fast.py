@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import libvirt
 import pytest
@@ -34,16 +33,13 @@ LINE = 8
 def writer(
     engine: None,
     lab_pair: tuple[LabHost, LabHost],
+    shared: Path,
     tmp_path: Path,
-    settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Pair]:
     """A guest that writes without end, hosts with one folder, and a slow line; slower after a switch-over."""
-    monkeypatch.setattr(migrate, "LAB_FLAGS", libvirt.VIR_MIGRATE_UNSAFE)
     monkeypatch.setattr(vm_ends, "SETTLE_SECONDS", 3)
     monkeypatch.setattr(vm_call, "PASSES", 0)
-    settings.VRABEC_IMAGES_DIR = str(tmp_path / "shared")
-    (tmp_path / "shared").mkdir()
     (tmp_path / "raw").write_bytes(writing().ljust(2**20, b"\0"))
     template = tmp_path / "template.qcow2"
     subprocess.run(["qemu-img", "convert", "-O", "qcow2", tmp_path / "raw", template], check=True)
