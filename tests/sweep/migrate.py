@@ -206,6 +206,44 @@ class Empties(Moves):
         return super().ended_wrong() + ([] if moves == 1 else [f"wrong: {moves} moves"])
 
 
+class Fills(Moves):
+    """The other host comes back from its maintenance, which had moved the machine here: it returns once."""
+
+    only = r": before mark|^host\.fill_move: (after mark|.*UPDATE vrabec_job)"
+
+    def rows(self) -> None:
+        """The maintenance, and what it did."""
+        from vrabec.lib.clock import now
+        from vrabec.models.hosts import Host
+        from vrabec.models.jobs import Job, JobState
+        from vrabec.models.vms import Vm
+
+        super().rows()
+        Host.objects.filter(name="other").update(maintenance_since=now())
+        vm, emptied = Vm.objects.get(), Host.objects.get(name="other")
+        done = Job.objects.create(kind="host.maintain", host=emptied, state=JobState.DONE)
+        ways = {"source": emptied.pk, "target": vm.host_id}
+        Job.objects.create(kind="vm.migrate", vm=vm, parent=done, state=JobState.DONE, args=ways)
+
+    def request(self, context: Any) -> None:
+        """Ask for its end."""
+        from vrabec.lib.actor import SYSTEM
+        from vrabec.models.hosts import Host
+        from vrabec.services.maintenance import resume_host
+
+        resume_host(SYSTEM, host=Host.objects.get(name="other"))
+
+    def ended_wrong(self) -> list[str]:
+        """One move did it, and the host takes machines."""
+        from vrabec.models.hosts import Host
+        from vrabec.models.jobs import Job
+
+        moves = Job.objects.filter(kind="vm.migrate", parent__kind="host.resume").count()
+        kept = Host.objects.exclude(maintenance_since=None).count()
+        said = (moves, kept)
+        return super().ended_wrong() + ([] if said == (1, 0) else [f"wrong: {moves} moves, {kept} kept"])
+
+
 class TakesItsDisk(Moves):
     """The hosts have pools of their own: one copy of the disk stays, where the machine is."""
 
@@ -230,4 +268,4 @@ class TakesItsDisk(Moves):
         return [*super().check(context), *(f"left over: volume {name}" for name in names)]
 
 
-MOVES = (Moves, IsCancelled, IsKilledInside, TakesItsDisk, SwitchesEarly, Empties)
+MOVES = (Moves, IsCancelled, IsKilledInside, TakesItsDisk, SwitchesEarly, Empties, Fills)

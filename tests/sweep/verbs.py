@@ -152,6 +152,36 @@ class ForbidsAutostart(Verb):
         return super().ended_wrong() + (["left over: libvirt's autostart"] if marked else [])
 
 
+class StartsAfterMaintenance(Starts):
+    """It went down with its host, whose maintenance is over: it is started once."""
+
+    verb = ""
+    only = r"^host\.fill_.*mark|^host\.fill_start: .*UPDATE vrabec_job|^vm\..*mark"
+
+    def rows(self) -> None:
+        """A host in maintenance."""
+        from vrabec.lib.clock import now
+        from vrabec.models.hosts import Host
+
+        super().rows()
+        Host.objects.update(maintenance_since=now())
+
+    def request(self, context: Any) -> None:
+        """Ask for its end."""
+        from vrabec.lib.actor import SYSTEM
+        from vrabec.models.hosts import Host
+        from vrabec.services.maintenance import resume_host
+
+        resume_host(SYSTEM, host=Host.objects.get())
+
+    def ended_wrong(self) -> list[str]:
+        """One start did it."""
+        from vrabec.models.jobs import Job
+
+        starts = Job.objects.filter(kind="vm.start", parent__kind="host.resume").count()
+        return super().ended_wrong() + ([] if starts == 1 else [f"wrong: {starts} starts"])
+
+
 SWEPT = (
     Starts,
     Wakes,
@@ -165,6 +195,7 @@ SWEPT = (
     Hibernates,
     SendsKeys,
     ForbidsAutostart,
+    StartsAfterMaintenance,
 )
 
 
