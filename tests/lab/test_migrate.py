@@ -62,8 +62,9 @@ def test_the_targets_inventory_takes_it_for_no_stranger(pair: Pair) -> None:
     assert pair.at == "one"
     fast(pair)
     assert end_of(job).state == JobState.DONE
-    rows.vanished({pair.uuid})
-    Rows(one.pk).vanished(set())
+    rows.saw_all(dict.fromkeys(rows.known().keys() - {pair.uuid}))
+    left = Rows(one.pk)
+    left.saw_all(dict.fromkeys(left.known()))
     assert (Vm.objects.count(), pair.at, rows.ids) == (1, "two", {pair.uuid: pair.row.pk})
 
 

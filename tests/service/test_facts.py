@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Site, make_host, site
 from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason, Standing
-from vrabec.inventory.rows import Rows
+from vrabec.inventory.rows import Looked, Rows, see
 from vrabec.lib import clock
 from vrabec.models.audit import Audit
 from vrabec.models.hosts import HostState
@@ -83,6 +83,25 @@ def test_where_the_state_alone_is_new_nothing_else_is_written(site: Site) -> Non
     assert not Vm.objects.exclude(pk=site.vm.pk).filter(host=site.host).exists()
 
 
+def test_a_look_from_before_a_job_changed_the_state_does_not_take_it_back(site: Site) -> None:
+    rows, uuid = Rows(site.host.pk), str(site.vm.uuid)
+    asked_at = clock.now()
+    facts.write_vm(site.vm.pk, Seen.PAUSED)
+    found = domain(site.vm, cpus=4)
+    see([Looked(rows, {uuid: DomainState.RUNNING}, asked_at), Looked(rows, {uuid: found}, asked_at)])
+    vm = Vm.objects.get(pk=site.vm.pk)
+    assert (vm.seen, vm.cpus) == (Seen.PAUSED, 4)
+    see([Looked(rows, {uuid: DomainState.RUNNING}, clock.now())])
+    assert Vm.objects.get(pk=site.vm.pk).seen == Seen.RUNNING
+
+
+def test_a_clock_that_was_set_back_keeps_no_state(site: Site) -> None:
+    rows = Rows(site.host.pk)
+    facts.write_vm(site.vm.pk, Seen.PAUSED, state_since=clock.now() + timedelta(hours=1))
+    rows.saw(str(site.vm.uuid), domain(site.vm))
+    assert Vm.objects.get(pk=site.vm.pk).seen == Seen.RUNNING
+
+
 def test_many_machines_cost_as_many_statements_as_one(site: Site) -> None:
     rows = Rows(site.host.pk)
 
@@ -152,7 +171,8 @@ def test_a_machine_deleted_on_its_host_keeps_a_tombstone_and_a_line(site: Site) 
 
 def test_a_machine_that_is_just_being_made_is_not_missed(site: Site) -> None:
     vms.create_vm(site.owner.actor, wish=site.wish())
-    Rows(site.host.pk).vanished({str(site.vm.uuid)})
+    rows = Rows(site.host.pk)
+    rows.saw_all(dict.fromkeys(rows.known().keys() - {str(site.vm.uuid)}))
     assert Vm.objects.present().count() == 2
 
 

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 TIDY_SECONDS = 3600.0
+FIRST_TIDY_SECONDS = 60.0
+"""After the start: the hosts come first."""
 CLOCK_SECONDS = 5.0
 
 
@@ -38,7 +40,8 @@ class Fleet(Thread):
         self._writer = Writer()
         self._turns = Turns()
         self._watches: dict[int, HostWatch] = {}
-        self._next_tidy = self._next_clock = time.monotonic()
+        self._next_clock = time.monotonic()
+        self._next_tidy = self._next_clock + FIRST_TIDY_SECONDS
 
     def run(self) -> None:
         """Follow the table until stopped."""

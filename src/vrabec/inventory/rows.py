@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason, Standing
+from vrabec.lib.clock import now
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import facts, vms, whereabouts
@@ -21,6 +23,14 @@ _ON_PURPOSE = (OffReason.SHUTDOWN, OffReason.DESTROYED)
 
 Found = Mapping[str, DomainFacts | DomainState | None]
 """Machines by UUID as a host has them; the state alone where nothing else is new, None where it has none."""
+
+
+class Looked(NamedTuple):
+    """What a host says of some machines; all of it was asked at `asked_at` or later."""
+
+    rows: Rows
+    found: Found
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +56,9 @@ class Rows:
 
     def known(self) -> dict[str, Known]:
         """What is known of the host's machines, by UUID. From the rows: others write and delete them, too."""
-        rows = Vm.objects.present().filter(host_id=self.host_id)
-        columns = rows.values_list("uuid", "pk", "seen", "xml__digest", "xml__agent_connected")
-        found = {str(row[0]): row[1:] for row in columns}
-        self.ids = {uuid: pk for uuid, (pk, *_) in found.items()}
-        return {uuid: Known(seen, digest, agent) for uuid, (_, seen, digest, agent) in found.items()}
+        rows = facts.all_of_host(self.host_id)
+        self.ids = {uuid: pk for uuid, pk, *_ in rows}
+        return {uuid: Known(seen, digest, agent) for uuid, _, seen, digest, agent in rows}
 
     def saw(self, uuid: str, found: DomainFacts | None) -> int | None:
         """Write what a host says of one machine; None when it has none of this UUID. Gives our id."""
@@ -59,10 +67,10 @@ class Rows:
 
     def saw_all(self, found: Found) -> None:
         """Write what a host says of these machines, by UUID."""
-        see([(self, found)])
+        see([Looked(self, found, now())])
 
     def _heard(
-        self, found: Found, known: Mapping[str, facts.Known]
+        self, found: Found, known: Mapping[str, facts.Known], asked_at: datetime
     ) -> tuple[dict[int, dict[str, Any]], dict[int, Told]]:
         """What is new of machines that have rows, `known`, and what was told of all; by our ids."""
         there = {uuid: one for uuid, one in found.items() if isinstance(one, DomainFacts)}
@@ -72,10 +80,10 @@ class Rows:
                 self._left(known[uuid])
         seen = {uuid: one for uuid, one in there.items() if uuid in known}
         self.ids |= {uuid: known[uuid].pk for uuid in seen}
-        differing = {known[uuid].pk: _differing(known[uuid], one) for uuid, one in seen.items()}
+        differing = {known[uuid].pk: _differing(known[uuid], one, asked_at) for uuid, one in seen.items()}
         for uuid, one in found.items():
             if isinstance(one, DomainState) and uuid in known:
-                differing[known[uuid].pk] = facts.differing(known[uuid], Seen[one.name])
+                differing[known[uuid].pk] = facts.differing(known[uuid], _state(known[uuid], one, asked_at))
         passing = self._passing([uuid for uuid in there if uuid not in known])
         self._add([one for uuid, one in there.items() if uuid not in known and uuid not in passing])
         told = [uuid for uuid in there if uuid in self.ids and uuid not in passing]
@@ -102,12 +110,6 @@ class Rows:
         """A machine's guest began anew."""
         if uuid in self.ids:
             facts.vm_restarted(self.ids[uuid])
-
-    def vanished(self, present: Collection[str]) -> None:
-        """After a whole look at the host: rows whose machine is not there any more."""
-        rows = Vm.objects.present().filter(host_id=self.host_id).exclude(seen=Seen.PENDING)
-        uuids = (str(uuid) for uuid in rows.values_list("uuid", flat=True))
-        self.saw_all(dict.fromkeys(uuid for uuid in uuids if uuid not in present))
 
     def keep_wishes(self, found: Iterable[Standing]) -> None:
         """After the host came back: start what should run and was not stopped on purpose."""
@@ -138,16 +140,15 @@ class Rows:
             self.ids |= facts.add_foreign(self.host_id, fresh)
 
 
-def see(looked: list[tuple[Rows, Found]]) -> list[None]:
+def see(looked: list[Looked]) -> list[None]:
     """Write what hosts say of machines: a few statements, however many machines and hosts they are."""
-    rows = facts.known_vms(
-        {one.host_id for one, _ in looked}, {uuid for _, found in looked for uuid in found}
-    )
+    hosts = {one.rows.host_id for one in looked}
+    rows = facts.known_vms(hosts, {uuid for one in looked for uuid in one.found})
     differing: dict[int, dict[str, Any]] = {}
     told: dict[int, Told] = {}
-    for one, found in looked:
+    for one, found, asked_at in looked:
         mine = {uuid: rows[one.host_id, uuid] for uuid in found if (one.host_id, uuid) in rows}
-        changes, texts = one._heard(found, mine)
+        changes, texts = one._heard(found, mine, asked_at)
         differing |= changes
         told |= texts
     facts.write_vms({vm_id: columns for vm_id, columns in differing.items() if columns})
@@ -167,14 +168,19 @@ def _first_columns(found: DomainFacts) -> dict[str, object]:
     }
 
 
-def _differing(vm: facts.Known, found: DomainFacts) -> dict[str, Any]:
+def _state(vm: facts.Known, state: DomainState, asked_at: datetime) -> Seen | None:
+    """What the row should say; None, for as it is, where a job has changed that since the host was asked."""
+    return None if asked_at < vm.state_since <= now() else Seen[state.name]
+
+
+def _differing(vm: facts.Known, found: DomainFacts, asked_at: datetime) -> dict[str, Any]:
     """What the host says otherwise than the row. A managed machine keeps its own name."""
     columns = {"domain_name": found.name, **_common_columns(found)}
     if not vm.is_managed:
         columns["name"] = found.name
     if not found.agent_connected:
         columns["is_ready"] = False
-    return facts.differing(vm, Seen[found.state.name], **columns)
+    return facts.differing(vm, _state(vm, found.state, asked_at), **columns)
 
 
 def _common_columns(found: DomainFacts) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
@@ -22,9 +23,10 @@ from vrabec.hypervisor.spec import DomainFacts, DomainState, Event, EventKind, S
 from vrabec.inventory.baseline import work_out
 from vrabec.inventory.guests import Guests
 from vrabec.inventory.load import Loads
-from vrabec.inventory.rows import Found, Rows, see
+from vrabec.inventory.rows import Found, Looked, Rows, see
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.writer import Writer
+from vrabec.lib.clock import now
 from vrabec.lib.errors import NotFound, Unavailable, VrabecError
 from vrabec.models.hosts import POOL, Host, HostState
 from vrabec.services.facts import write_host
@@ -40,7 +42,7 @@ TURN_SECONDS = 1.0
 BACK_OFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 MAX_EVENTS = 100
 MAX_FRESH = 100
-"""Looks that are written at once: their XML is in memory until then."""
+"""Looks that are written at once, while as many more are read: their XML is in memory until then."""
 GOLDEN = 0.618
 """Multiples of it lie evenly in any interval, however many there are."""
 SCARCE = 0.1
@@ -119,8 +121,7 @@ class HostWatch(Thread):
     def _follow(self, host: HostConnection) -> None:
         self._events = SimpleQueue()
         events.watch(host, self._events.put)
-        with self._turns.turn(self):
-            self._resync(host, came_back=True)
+        self._resync(host, came_back=True)
         self._look_at_pool(host)
         next_sweep = self._next_sweep()
         next_resync = time.monotonic() + RESYNC_SECONDS
@@ -134,8 +135,7 @@ class HostWatch(Thread):
                     self._sweep(host)
             if time.monotonic() >= next_resync:
                 next_resync = time.monotonic() + RESYNC_SECONDS
-                with self._turns.turn(self):
-                    self._resync(host)
+                self._resync(host)
             self._hear(host, next_sweep - time.monotonic())
 
     def _next_sweep(self) -> float:
@@ -161,9 +161,10 @@ class HostWatch(Thread):
         """Events mark machines; what they are now is asked, so that events out of order do no harm."""
         more = {event.uuid for event in happened if event.what not in events.PAUSES}
         with self._turns.turn(self):
+            asked_at = now()
             uuids = dict.fromkeys(event.uuid for event in happened)
             found: Found = {uuid: self._asked(host, uuid, paused=uuid not in more) for uuid in uuids}
-        self._write(found)
+        self._writer.do_together(see, Looked(self._rows, found, asked_at), rows=len(found))
         for event in happened:
             if isinstance(one := found[event.uuid], DomainFacts):
                 self._take(event, one)
@@ -189,23 +190,10 @@ class HostWatch(Thread):
 
     def _resync(self, host: HostConnection, *, came_back: bool = False) -> None:
         """A look at the whole host, which reads and writes only what changed since the one before."""
-        standings: list[Standing] = []
-        fresh: dict[str, DomainFacts | None] = {}
-        read: set[str] = set()
-        known = self._rows.known()
-        for look in domains.looks(host):
-            if (before := known.get(look.uuid)) and before.is_same(look):
-                standings.append(Standing.at(look, agent_connected=bool(before.agent_connected)))
-                continue
-            fresh[look.uuid] = one = look.read()
-            read.add(look.uuid)
-            standings.append(Standing.of(one))
-            if len(fresh) == MAX_FRESH:
-                self._write(fresh)
-                fresh = {}
-        self._write(fresh)
-        present = {one.uuid for one in standings}
-        self._writer.do(lambda: self._rows.vanished(present))
+        parts = _Parts(self._writer, self._rows)
+        with self._turns.turn(self):
+            standings, read = self._read(host, parts)
+        parts.finish()
         for standing in standings:
             if standing.agent_connected or standing.uuid in read:
                 self.guests.heed(standing.uuid, self._rows.ids.get(standing.uuid), standing.agent_connected)
@@ -215,10 +203,22 @@ class HostWatch(Thread):
         if came_back:
             self._rows.keep_wishes(standings)
 
-    def _write(self, found: Found) -> None:
-        """Write these looks; then forget them: their XML is the largest part of what a host says."""
-        if found:
-            self._writer.do_together(see, (self._rows, found), rows=len(found))
+    def _read(self, host: HostConnection, parts: _Parts) -> tuple[list[Standing], set[str]]:
+        """How all machines stand, and which of them were read; what is new goes into `parts`."""
+        standings: list[Standing] = []
+        read: set[str] = set()
+        known = self._rows.known()
+        for look in domains.looks(host):
+            if (before := known.get(look.uuid)) and before.is_same(look):
+                standings.append(Standing.at(look, agent_connected=bool(before.agent_connected)))
+                continue
+            one = look.read()
+            parts.add(look.uuid, one)
+            read.add(look.uuid)
+            standings.append(Standing.of(one))
+        for uuid in known.keys() - {one.uuid for one in standings}:
+            parts.add(uuid, None)
+        return standings, read
 
     def _write_host(self, host: HostConnection) -> None:
         seen = facts.host_facts(host)
@@ -267,6 +267,39 @@ class HostWatch(Thread):
         self._is_marked = True
         if Host.objects.filter(pk=self.host_id).exclude(state=HostState.UNREACHABLE).exists():
             write_host(self.host_id, HostState.UNREACHABLE, reason="It does not answer.")
+
+
+class _Parts:
+    """Looks on their way into the rows: while one part is written the next is read, and there are no more."""
+
+    def __init__(self, writer: Writer, rows: Rows) -> None:
+        self._writer = writer
+        self._rows = rows
+        self._asked_at = now()
+        self._fresh: dict[str, DomainFacts | None] = {}
+        self._answer: Future[None] | None = None
+
+    def add(self, uuid: str, found: DomainFacts | None) -> None:
+        """A machine as its host has it, None where it has none."""
+        self._fresh[uuid] = found
+        if len(self._fresh) == MAX_FRESH:
+            self._hand_over()
+
+    def finish(self) -> None:
+        """All is written when this returns."""
+        if self._fresh:
+            self._hand_over()
+        self._wait()
+
+    def _hand_over(self) -> None:
+        self._wait()
+        looked = Looked(self._rows, self._fresh, self._asked_at)
+        self._answer, self._fresh = self._writer.hand_over(see, looked, rows=len(looked.found)), {}
+
+    def _wait(self) -> None:
+        if self._answer:
+            self._writer.wait_for(self._answer)
+            self._answer = None
 
 
 def _facts(host: HostConnection, uuid: str) -> DomainFacts | None:

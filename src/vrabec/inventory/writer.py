@@ -54,10 +54,18 @@ class Writer(Thread):
         It is called with all items that came for it together: fifty hosts need not ask fifty times. Raises
         what it raised; Unavailable once the writer was stopped, or has died of something that nobody foresaw.
         """
+        return self.wait_for(self.hand_over(batch, item, rows=rows))
+
+    def hand_over(self, batch: Callable[[list[Item]], list[T]], item: Item, *, rows: int) -> Future[T]:
+        """As `do_together`, without waiting: what is to be given to `wait_for`."""
         if self._refuses:
             raise Unavailable("Vrabec is being stopped.")
         answer: Future[T] = Future()
         self._waiting.put(_Work(batch, item, rows, answer))
+        return answer
+
+    def wait_for(self, answer: Future[T]) -> T:
+        """What was handed over, once it is committed. Raises as `do_together`."""
         while not wait([answer], LOOK_SECONDS).done:
             if self.ident and not self.is_alive() and not answer.done():
                 raise Unavailable("What hosts say is not written any more: restart Vrabec.")

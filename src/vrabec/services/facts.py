@@ -6,7 +6,7 @@ Called by inventory, which sees them, and by workflows, which just made them tru
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,9 +24,15 @@ from vrabec.services.whereabouts import come_back
 
 _KNOWN = """
     SELECT vm.id, vm.host_id, vm.uuid, vm.is_managed, vm.name, vm.domain_name, vm.seen, vm.is_ready, vm.cpus,
-        vm.memory_mib, vm.next_cpus, vm.next_memory_mib, vm.autostart, xml.digest
+        vm.memory_mib, vm.next_cpus, vm.next_memory_mib, vm.autostart, vm.state_since, xml.digest
     FROM vrabec_vm AS vm LEFT JOIN vrabec_vmxml AS xml ON xml.vm_id = vm.id
     WHERE vm.deleted_at IS NULL AND vm.host_id IN (%(hosts)s) AND vm.uuid IN (%(uuids)s)
+"""
+
+_OF_HOST = """
+    SELECT vm.uuid, vm.id, vm.seen, xml.digest, xml.agent_connected
+    FROM vrabec_vm AS vm LEFT JOIN vrabec_vmxml AS xml ON xml.vm_id = vm.id
+    WHERE vm.deleted_at IS NULL AND vm.host_id = %s
 """
 
 
@@ -46,6 +52,7 @@ class Known(NamedTuple):
     next_cpus: int | None
     next_memory_mib: int | None
     autostart: bool
+    state_since: datetime
     said: str | None
 
 
@@ -76,9 +83,28 @@ def known_vms(hosts: Collection[int], uuids: Collection[str]) -> dict[tuple[int,
     text = _KNOWN % {"hosts": marks(hosts), "uuids": marks(uuids)}
     with connection.cursor() as cursor:
         cursor.execute(text, wanted)
-        found = [Known._make(row) for row in cursor]
-    rows = [row._replace(uuid=str(row.uuid if native else UUID(row.uuid))) for row in found]
-    return {(row.host_id, row.uuid): row for row in rows}
+        rows = [Known._make(row) for row in cursor]
+    return {(row.host_id, row.uuid): row for row in map(_read, rows)}
+
+
+def all_of_host(host_id: int) -> list[tuple[str, int, int, str | None, bool | None]]:
+    """Of each machine of a host: UUID, our id, state, and the digest and agent of what was said last."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_HOST, [host_id])
+        return [(_uuid(row[0]), *row[1:]) for row in cursor]
+
+
+def _read(row: Known) -> Known:
+    """SQLite keeps times without their zone, in UTC."""
+    since = row.state_since if row.state_since.tzinfo else row.state_since.replace(tzinfo=UTC)
+    return row._replace(uuid=_uuid(row.uuid), state_since=since)
+
+
+def _uuid(stored: UUID | str) -> str:
+    """SQLite keeps UUIDs as hexadecimal digits; class UUID takes five times as long to tell them."""
+    if isinstance(stored, UUID):
+        return str(stored)
+    return "-".join((stored[:8], stored[8:12], stored[12:16], stored[16:20], stored[20:]))
 
 
 def write_host(host_id: int, state: HostState | None = None, **columns: Any) -> bool:
