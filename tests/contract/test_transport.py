@@ -78,7 +78,8 @@ def uri(request: pytest.FixtureRequest, fleet_host: TestFleetHost, tmp_path: Pat
 def children() -> set[int]:
     found = set()
     for listing in Path("/proc/self/task").glob("*/children"):
-        found |= {int(pid) for pid in listing.read_text().split()}
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            found |= {int(pid) for pid in listing.read_text().split()}
     return found
 
 
