@@ -30,6 +30,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+USE_I18N = False  # until there is a catalogue: looking for texts in none takes a tenth of a page's time
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -52,7 +53,10 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [Path(__file__).parent.parent / "frontends" / "web" / "templates"],
-        "OPTIONS": {"environment": "vrabec.frontends.web.jinja.environment"},
+        "OPTIONS": {
+            "environment": "vrabec.frontends.web.jinja.environment",
+            "context_processors": ["vrabec.frontends.web.jinja.context"],
+        },
     }
 ]
 AUTH_USER_MODEL = "vrabec.User"

@@ -36,7 +36,7 @@ from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
 from vrabec.services.verbs import allowed_verbs
-from vrabec.services.views import list_views
+from vrabec.services.views import few_views
 from vrabec.services.vm_bulk import MAX_MACHINES
 from vrabec.services.vm_rows import Listed, listed
 from vrabec.services.whereabouts import twins_of
@@ -106,7 +106,7 @@ def index(request: PageRequest) -> HttpResponse:
         "PER_PAGE": PER_PAGE,
         "columns": columns,
         "shown": tuple(column for column in columns if column.on),
-        "views": tuple((view.name, address_of(view)) for view in list_views(request.actor)[:_MENU_VIEWS]),
+        "views": tuple((view.name, address_of(view)) for view in few_views(request.actor, _MENU_VIEWS)),
     }
     if is_fragment(request) and request.headers.get("HX-Target") == "list":
         return fragment(request, "vms/part.html", context)
