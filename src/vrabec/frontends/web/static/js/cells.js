@@ -19,7 +19,7 @@ async function catchUp() {
   const answer = await fetch(`${document.querySelector(".shell").dataset.cells}?vm=${[...ids].join(",")}`);
   if (!answer.ok || answer.redirected) return;
   const { vm, gone, job } = await answer.json();
-  vm.forEach(applyVm);
+  document.dispatchEvent(new CustomEvent("vrabec:vm", { detail: vm }));
   gone.forEach(markGone);
   document.dispatchEvent(new CustomEvent("vrabec:open-jobs", { detail: job }));
 }
