@@ -95,6 +95,16 @@ def test_a_look_from_before_a_job_changed_the_state_does_not_take_it_back(site: 
     assert Vm.objects.get(pk=site.vm.pk).seen == Seen.RUNNING
 
 
+def test_a_machine_that_was_made_after_its_host_was_asked_is_not_missed(site: Site) -> None:
+    rows, gone = Rows(site.host.pk), {str(site.vm.uuid): None}
+    asked_at = clock.now()
+    facts.write_vm(site.vm.pk, Seen.RUNNING)
+    see([Looked(rows, gone, asked_at)])
+    assert Vm.objects.present().filter(pk=site.vm.pk).exists()
+    see([Looked(rows, gone, clock.now())])
+    assert not Vm.objects.present().filter(pk=site.vm.pk).exists()
+
+
 def test_a_clock_that_was_set_back_keeps_no_state(site: Site) -> None:
     rows = Rows(site.host.pk)
     facts.write_vm(site.vm.pk, Seen.PAUSED, state_since=clock.now() + timedelta(hours=1))

@@ -76,7 +76,7 @@ class Rows:
         there = {uuid: one for uuid, one in found.items() if isinstance(one, DomainFacts)}
         for uuid in [uuid for uuid, one in found.items() if one is None]:
             self.ids.pop(uuid, None)
-            if uuid in known and known[uuid].seen != Seen.PENDING:
+            if uuid in known and not _is_new(known[uuid], asked_at):
                 self._left(known[uuid])
         seen = {uuid: one for uuid, one in there.items() if uuid in known}
         self.ids |= {uuid: known[uuid].pk for uuid in seen}
@@ -168,9 +168,19 @@ def _first_columns(found: DomainFacts) -> dict[str, object]:
     }
 
 
+def _is_younger(vm: facts.Known, asked_at: datetime) -> bool:
+    """Whether a job changed the row's state after the host was asked. A time to come is a clock set back."""
+    return asked_at < vm.state_since <= now()
+
+
+def _is_new(vm: facts.Known, asked_at: datetime) -> bool:
+    """Whether it is being made, or was made after the host was asked: then it is not missed."""
+    return vm.seen == Seen.PENDING or _is_younger(vm, asked_at)
+
+
 def _state(vm: facts.Known, state: DomainState, asked_at: datetime) -> Seen | None:
-    """What the row should say; None, for as it is, where a job has changed that since the host was asked."""
-    return None if asked_at < vm.state_since <= now() else Seen[state.name]
+    """What the row should say; None for as it is."""
+    return None if _is_younger(vm, asked_at) else Seen[state.name]
 
 
 def _differing(vm: facts.Known, found: DomainFacts, asked_at: datetime) -> dict[str, Any]:
