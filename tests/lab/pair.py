@@ -114,14 +114,18 @@ def slowly(pair: Pair) -> None:
     lifecycle.destroy(pair.hosts[0], pair.uuid)
     lifecycle.define(pair.hosts[0], xml)
     lifecycle.start(pair.hosts[0], pair.uuid)
+    slow_down(pair)
+
+
+def slow_down(pair: Pair, mib_s: int = 1) -> None:
+    """Limit the speed of its moves; a daemon that starts anew has forgotten such a limit."""
     with pair.hosts[0].calling() as raw:
-        raw.lookupByUUIDString(pair.uuid).migrateSetMaxSpeed(1)
+        raw.lookupByUUIDString(pair.uuid).migrateSetMaxSpeed(mib_s)
 
 
 def fast(pair: Pair) -> None:
     """As fast as it goes."""
-    with pair.hosts[0].calling() as raw:
-        raw.lookupByUUIDString(pair.uuid).migrateSetMaxSpeed(10_000)
+    slow_down(pair, 10_000)
 
 
 def told(job: Job) -> dict[str, Any]:

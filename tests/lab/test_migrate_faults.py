@@ -5,7 +5,7 @@ import pytest
 from tests.lab.engine import engine
 from tests.lab.fixtures import lab_pair
 from tests.lab.host import LabHost
-from tests.lab.pair import Pair, pair, slowly, told
+from tests.lab.pair import Pair, pair, slow_down, slowly, told
 from tests.service.made_up import end_of, until
 from vrabec.hypervisor import connection
 from vrabec.lib.actor import SYSTEM
@@ -39,6 +39,7 @@ def test_a_daemon_that_dies_or_hangs_in_a_move_leaves_it_where_it_is(
     monkeypatch.setattr(connection, "KEEPALIVE_INTERVAL_S", 1)
     slowly(pair)
     for fault in (restart, hang):
+        slow_down(pair)
         job = migrate_vm(SYSTEM, vm=pair.row, to="two")
         until(lambda job=job: told(job).get("total_bytes"))  # type: ignore[misc]
         fault(pair.labs[which], job)
