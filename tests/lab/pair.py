@@ -119,8 +119,7 @@ def slowly(pair: Pair) -> None:
 
 def slow_down(pair: Pair, mib_s: int = 1) -> None:
     """Limit the speed of its moves; a daemon that starts anew has forgotten such a limit."""
-    with pair.hosts[0].calling() as raw:
-        raw.lookupByUUIDString(pair.uuid).migrateSetMaxSpeed(mib_s)
+    pair.labs[0].run("virsh", "migrate-setspeed", pair.uuid, str(mib_s))
 
 
 def fast(pair: Pair) -> None:
