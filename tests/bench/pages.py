@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tests.bench.figures import median, now_ms, quantile
 from tests.bench.fleet import FleetController, side_by_side
-from tests.bench.processes import family, use_of
+from tests.bench.processes import uses_of
 from tests.e2e.controller import ADMINISTRATOR, PASSWORD, REPOSITORY
 
 PAGES = {
@@ -93,7 +93,7 @@ def measure(controller: FleetController, size: Size) -> dict[str, Any]:
         side_by_side(
             [threading.Thread(target=reader.read_for, args=(size.seconds, THINK_S)) for reader in eight]
         )
-        uses = [use_of(pid) for pid in family(controller.pid)]
+        uses = uses_of(controller.pid).values()
     everybody = [ms for reader in eight for ms in reader.all_ms]
     queries = dict(zip(PAGES, _queries(controller), strict=True))
     return {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.e2e.controller import HOST, Controller
 from tests.e2e.waiting import wait_until
+from tests.processes import arguments_of, children_of
 from vrabec_client.errors import Unavailable
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -25,11 +26,20 @@ class Use:
 
 def family(pid: int) -> list[int]:
     """A process and all that come from it."""
-    return [pid, *(member for child in _children(pid) for member in family(child))]
+    return [pid, *(member for child in children_of(pid) for member in family(child))]
 
 
-def use_of(pid: int) -> Use:
-    """What a process uses now. Formats: proc(5)."""
+def uses_of(pid: int) -> dict[int, Use]:
+    """What a process and all that come from it use now, by their ids; those that just end are left out."""
+    uses: dict[int, Use] = {}
+    for member in family(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            uses[member] = _use_of(member)
+    return uses
+
+
+def _use_of(pid: int) -> Use:
+    """Formats: proc(5)."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     [pss_kib] = [int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")]
     return Use(_name_of(pid), pss_kib / 1024, cpu_seconds_of(pid))
@@ -50,7 +60,8 @@ def held_still(controller: Controller) -> Iterator[None]:
     members = family(controller.pid)
     try:
         for member in members:
-            os.kill(member, signal.SIGSTOP)
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGSTOP)
         yield
     finally:
         for member in reversed(members):
@@ -65,14 +76,9 @@ def _is_online(controller: Controller) -> bool:
     return False
 
 
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
-
-
 def _name_of(pid: int) -> str:
     """The module that a Python process runs, else its command."""
-    arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    arguments = arguments_of(pid)
     if "-m" in arguments:
         return arguments[arguments.index("-m") + 1].rpartition(".")[2]
-    return "supervisor" if "serve" in arguments else Path(arguments[0]).name
+    return "supervisor" if "serve" in arguments else Path("".join(arguments[:1])).name

@@ -16,7 +16,7 @@ from tests.lab import LabHost
 from vrabec.hypervisor import domains, events, lifecycle, xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import FileMissing
-from vrabec.hypervisor.spec import DomainFacts, DomainState, OffReason, VmSpec
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Known, OffReason, Standing, VmSpec
 from vrabec.lib.errors import Conflict, HostError, NotFound, WrongState
 
 PASSWORD = "geheim99"
@@ -275,15 +275,19 @@ def test_a_look_tells_what_changed_since_the_one_before(
     same, changed, started = [new_spec() for _ in range(3)]
     for spec in (same, changed, started):
         lifecycle.define(host, xml.domain_xml(spec))
-    known = {look.uuid: look.digest for look in domains.looks(host)}
+    before = {found.uuid: found for found in domains.all_facts(host)}
+    known = {uuid: Known(one.digest, one.state, one.agent_connected) for uuid, one in before.items()}
     lifecycle.define(host, xml.domain_xml(replace(changed, cpus=changed.cpus + 1)))
     lifecycle.start(host, started.uuid)
-    fresh = [look for look in domains.looks(host) if known[look.uuid] != look.digest]
-    assert {look.uuid: look.read() for look in fresh} == {
-        spec.uuid: seen(host, spec) for spec in (changed, started)
+    looks = {found.uuid: found for found in domains.looks(host, known)}
+    read = {uuid: found for uuid, found in looks.items() if isinstance(found, DomainFacts)}
+    assert read == {spec.uuid: seen(host, spec) for spec in (changed, started)}
+    assert {found.digest for found in read.values()} == {
+        seen(host, spec).digest for spec in (changed, started)
     }
-    assert all(look.read().digest == look.digest for look in fresh)
-    assert {look.digest for look in fresh} == {seen(host, spec).digest for spec in (changed, started)}
+    assert looks[same.uuid] == Standing.of(before[same.uuid])
+    known[same.uuid] = replace(known[same.uuid], state="running")  # as somebody else wrote meanwhile
+    assert before[same.uuid] in domains.looks(host, known)
 
 
 def test_a_machine_that_goes_while_all_are_listed_is_left_out(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.contract.waiting import until
 from tests.lab import TestFleetHost
+from tests.processes import children_of
 from vrabec.hypervisor import connection, domains, transport
 from vrabec.lib.errors import Unavailable
 from vrabec.lib.uris import transport_of
@@ -75,21 +76,13 @@ def uri(request: pytest.FixtureRequest, fleet_host: TestFleetHost, tmp_path: Pat
         yield made
 
 
-def children() -> set[int]:
-    found = set()
-    for listing in Path("/proc/self/task").glob("*/children"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
-            found |= {int(pid) for pid in listing.read_text().split()}
-    return found
-
-
 def test_a_host_is_reached(uri: str) -> None:
     with connection.open_host(uri) as host:
         assert len(list(domains.all_facts(host))) == 1
 
 
 def test_open_and_close_of_a_hung_host_end(uri: str, fleet_host: TestFleetHost) -> None:
-    before = children()
+    before = children_of("self")
     idle = connection.open_host(uri, timeout_s=LIMIT_S)
     bystander = connection.open_host(uri, timeout_s=LIMIT_S)
     fleet_host.hang()
@@ -103,7 +96,7 @@ def test_open_and_close_of_a_hung_host_end(uri: str, fleet_host: TestFleetHost) 
         fleet_host.resume()
     assert len(list(domains.all_facts(bystander))) == 1
     bystander.close()
-    until(lambda: children() <= before)
+    until(lambda: children_of("self") <= before)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
 from tests.lab.sshd import LabSshd
 from tests.service.made_up import end_of
+from vrabec.hypervisor.reader import Readers
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
 from vrabec.inventory.writer import Writer
@@ -71,7 +72,7 @@ def test_a_confirmed_host_is_added_and_online_until_its_key_changes(server: LabS
     assert end_of(add_host(SYSTEM, name="kvm2", uri=server.uri(), fingerprint=seen)).state == JobState.DONE
     assert POOL in server.host.run("virsh", "pool-list", "--name").split()
     writer = Writer()
-    watch = HostWatch(Host.objects.get(), writer, Turns())
+    watch = HostWatch(Host.objects.get(), writer, Turns(), Readers())
     writer.start()
     watch.start()
     try:

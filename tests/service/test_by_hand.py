@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.waiting import wait_until
 from tests.lab import TestFleetHost
+from vrabec.hypervisor.reader import Readers
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
 from vrabec.inventory.writer import Writer
@@ -55,8 +56,8 @@ def hands(transactional_db: None) -> Iterator[tuple[Hand, Hand]]:
     writer.start()
     with TestFleetHost() as one, TestFleetHost() as two:
         rows = [Host.objects.create(name=name, uri=host.uri) for name, host in (("one", one), ("two", two))]
-        turns = Turns()
-        watches = [HostWatch(row, writer, turns) for row in rows]
+        turns, readers = Turns(), Readers()
+        watches = [HostWatch(row, writer, turns, readers) for row in rows]
         for watch in watches:
             watch.start()
         wait_until(lambda: Host.objects.filter(state=HostState.ONLINE).count() == 2, "online")

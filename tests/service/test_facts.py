@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Site, make_host, site
-from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason, Standing
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Known, OffReason, Standing
 from vrabec.inventory.rows import Looked, Rows, see
 from vrabec.lib import clock
 from vrabec.models.audit import Audit
@@ -138,16 +138,12 @@ def test_what_others_wrote_meanwhile_is_not_taken_for_unchanged(site: Site) -> N
 
     def same() -> set[str]:
         known = rows.known()
-        return {one.uuid for one in found if one.uuid in known and known[one.uuid].is_same(look(one))}
+        return {one.uuid for one in found if known.get(one.uuid) == Known(one.digest, one.state, False)}
 
     assert same() == {one.uuid for one in found}
     facts.write_vm(others[0].pk, Seen.OFF)
     whereabouts.left(others[1].pk)
     assert same() == {str(site.vm.uuid)}
-
-
-def look(found: DomainFacts) -> Look:
-    return Look(found.uuid, found.digest, found.state, found.off_reason, found.autostart, lambda: found)
 
 
 def test_a_machine_whose_agent_went_is_not_ready_any_more(site: Site) -> None:

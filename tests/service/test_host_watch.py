@@ -11,6 +11,7 @@ from tests.e2e.waiting import wait_until
 from tests.lab import TestFleetHost
 from tests.lab.fixtures import fleet_host
 from vrabec.hypervisor import stats
+from vrabec.hypervisor.reader import Readers
 from vrabec.inventory import watch
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
@@ -33,7 +34,7 @@ def watched(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostWatch]:
     monkeypatch.setattr(watch, "UNREACHABLE_SECONDS", SILENT_SECONDS)
     monkeypatch.setattr(watch, "SWEEP_SECONDS", 0.05)
     writer = Writer()
-    running, stop = HostWatch(host, writer, Turns()), threading.Event()
+    running, stop = HostWatch(host, writer, Turns(), Readers()), threading.Event()
     writer.start()
     checker = threading.Thread(target=_check, args=[running, stop])
     running.start()

@@ -1,10 +1,12 @@
 """Names and amounts."""
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vrabec.lib.errors import Invalid
+from vrabec.lib.errors import Invalid, Unavailable
 from vrabec.lib.names import LABEL, check_label, nearest_label
 from vrabec.lib.passwords import hash_password
 from vrabec.lib.units import parse_mib, show_mib, show_rate
@@ -69,3 +71,9 @@ def test_a_password_is_hashed_with_a_salt_of_its_own() -> None:
 def test_rates_are_decimal(bytes_s: float, said: str, bits: str) -> None:
     assert show_rate(bytes_s) == said
     assert show_rate(8 * bytes_s, "bit") == bits
+
+
+def test_an_error_is_the_same_in_another_process() -> None:
+    error = Unavailable("The host %(name)s is away.", raw="libvirt: no", field="host", name="one")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (type(again), vars(again), str(again)) == (Unavailable, vars(error), "The host one is away.")

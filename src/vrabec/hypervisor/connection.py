@@ -32,14 +32,14 @@ _loop: threading.Thread | None = None
 class HostConnection:
     """An open connection: closed by `with` or `close()`. Use `calling()` for every call to libvirt.
 
-    `calling_since` is when the call in flight began (time.monotonic()), None between calls.
+    `waiting_since` is when somebody began to wait for the host (time.monotonic()), None when nobody does.
     """
 
     def __init__(
         self, uri: str, raw: libvirt.virConnect, line: transport.Line | None, limit_s: float
     ) -> None:
         self.uri = uri
-        self.calling_since: float | None = None
+        self.waiting_since: float | None = None
         self._raw: libvirt.virConnect | None = raw
         self._line = line
         self._limit_s = limit_s
@@ -61,18 +61,28 @@ class HostConnection:
             raise Unavailable("The connection to the host is closed.")
         return self._raw
 
+    @property
+    def is_within(self) -> bool:
+        """Whether the machines are in this process, as those of `test:///` are, or no line is known."""
+        return self._line is None
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While the host is waited for, by a call or otherwise."""
+        self.waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting_since = None
+
     @contextmanager
     def calling(self) -> Iterator[Any]:
         """The binding's object for the length of a call or a few: nobody else calls meanwhile.
 
         Raises our errors instead of libvirt's.
         """
-        with self._lock, translated():
-            self.calling_since = time.monotonic()
-            try:
-                yield self.raw
-            finally:
-                self.calling_since = None
+        with self._lock, translated(), self.waiting():
+            yield self.raw
 
     def is_alive(self) -> bool:
         """Whether the line still stands. Asks nobody, never hangs; a hang is seen after 20 s."""
@@ -122,6 +132,11 @@ def open_host(uri: str, *, timeout_s: float = 10) -> HostConnection:
     Raises Unavailable when it refuses, or does not answer within `timeout_s`.
     """
     start_event_loop()
+    return open_silent(uri, timeout_s=timeout_s)
+
+
+def open_silent(uri: str, *, timeout_s: float = 10) -> HostConnection:
+    """As `open_host`, where no loop was started: no events come, and no keep-alive ends a call that hangs."""
     deadline = time.monotonic() + timeout_s
     with transport.opening(uri, timeout_s) as route:
         cut = _Once(route.cut_new)
@@ -167,13 +182,17 @@ def _cut_after(limit_s: float, cut: Callable[[], None]) -> Iterator[None]:
         timer.cancel()
 
 
+def forget_errors() -> None:
+    """Without a handler libvirt prints every error to stderr."""
+    libvirt.registerErrorHandler(lambda context, error: None, None)
+
+
 def start_event_loop() -> None:
     """Start libvirt's event loop in a thread, once a process: keep-alive and events need it."""
     global _loop  # noqa: PLW0603 - libvirt's loop is one a process, too
     with _started:
         if _loop is None:
-            # Without a handler libvirt prints every error to stderr.
-            libvirt.registerErrorHandler(lambda context, error: None, None)
+            forget_errors()
             libvirt.virEventRegisterDefaultImpl()
             _loop = threading.Thread(target=_run_event_loop, name="libvirt-events", daemon=True)
             _loop.start()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import libvirt
@@ -15,7 +14,7 @@ from vrabec.hypervisor import xml as domain_xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import has_code
 from vrabec.hypervisor.needs import needs_of
-from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Known, OffReason, Standing
 from vrabec.lib.errors import NotFound
 
 READER = "1"
@@ -66,30 +65,27 @@ def state_of(host: HostConnection, uuid: str) -> DomainState | None:
 
 def all_facts(host: HostConnection) -> Iterator[DomainFacts]:
     """Every machine of the host, one at a time: other calls may come between two."""
-    return (look.read() for look in looks(host))
+    return (found for found in looks(host, {}) if isinstance(found, DomainFacts))
 
 
-def looks(host: HostConnection) -> Iterator[Look]:
-    """As `all_facts`, for who remembers the digest of each machine and need not read one that is the same.
+def looks(host: HostConnection, known: Mapping[str, Known]) -> Iterator[Standing | DomainFacts]:
+    """As `all_facts`, but a machine that is as `known`, by UUID, is not read.
 
     What can be asked of all machines in one call is: what remains is to fetch their XML.
     """
     with host.calling() as raw:
         domains = _domains(raw)
-    for domain, uuid, known in domains:
+    for domain, uuid, told in domains:
         with suppress(NotFound):  # gone since
             with host.calling():
-                stand = known or _stand_of(domain)
+                stand = told or _stand_of(domain)
                 texts = _texts(domain, stand)
             digest = _digest_of(stand, *texts)
-            yield Look(
-                uuid=uuid,
-                digest=digest,
-                state=stand.seen,
-                off_reason=off_reason(stand.state, stand.reason),
-                autostart=stand.autostart,
-                read=partial(_read, stand, digest, *texts),
-            )
+            before = known.get(uuid)
+            if before and (before.digest, before.state) == (digest, stand.seen):
+                yield stand.at(uuid, agent_connected=before.agent_connected)
+            else:
+                yield _read(stand, digest, *texts)
 
 
 @dataclass(frozen=True)
@@ -116,6 +112,11 @@ class _Stand:
         if self.is_off and self.is_saved:
             return DomainState.HIBERNATED
         return domain_state(self.state, self.reason)
+
+    def at(self, uuid: str, *, agent_connected: bool) -> Standing:
+        """The same in our words."""
+        reason = off_reason(self.state, self.reason)
+        return Standing(uuid, self.seen, reason, self.autostart, agent_connected)
 
 
 def _stand_of(domain: Any) -> _Stand:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
 
 from vrabec.lib.fit import Needs, Offers
 
@@ -132,7 +130,7 @@ class DomainFacts:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What of a machine's facts is asked again although nothing changed: the rest need not be remembered."""
+    """What a look says of a machine although nothing changed: the rest need not be remembered."""
 
     uuid: str
     state: DomainState
@@ -141,26 +139,21 @@ class Standing:
     agent_connected: bool
 
     @classmethod
-    def of(cls, found: DomainFacts) -> Standing:
+    def of(cls, found: DomainFacts | Standing) -> Standing:
         """The part of `found`."""
         return cls(found.uuid, found.state, found.off_reason, found.autostart, found.agent_connected)
 
-    @classmethod
-    def at(cls, look: Look, *, agent_connected: bool) -> Self:
-        """At a look that was not read: whether the agent is connected stands in the XML alone."""
-        return cls(look.uuid, look.state, look.off_reason, look.autostart, agent_connected)
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a machine before a look: the digest of its facts and whether its agent was connected.
 
-@dataclass(frozen=True)
-class Look:
-    """A machine at a look at its whole host. `read` gives its facts: whoever knows `digest` has them."""
+    `state` is a DomainState, or another word where somebody wrote that meanwhile; it is then read again.
+    """
 
-    uuid: str
-    digest: str
-    state: DomainState
-    off_reason: OffReason | None
-    autostart: bool
-    read: Callable[[], DomainFacts]
+    digest: str | None
+    state: str
+    agent_connected: bool
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 from django.db import Error, connection
 
+from vrabec.hypervisor.reader import Readers
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
 from vrabec.inventory.writer import Writer
@@ -39,6 +40,7 @@ class Fleet(Thread):
         self._stopping = Event()
         self._writer = Writer()
         self._turns = Turns()
+        self._readers = Readers()
         self._watches: dict[int, HostWatch] = {}
         self._next_clock = time.monotonic()
         self._next_tidy = self._next_clock + FIRST_TIDY_SECONDS
@@ -61,6 +63,7 @@ class Fleet(Thread):
             self._stopping.wait(LOOK_SECONDS if self._watches else 0.2)
         for watch in self._watches.values():
             watch.stop()
+        self._readers.end_idle(after_s=0)
         self._writer.stop()
         connection.close()
 
@@ -74,10 +77,11 @@ class Fleet(Thread):
         for host_id in set(self._watches) - set(hosts):
             self._watches.pop(host_id).stop()
         for host_id in set(hosts) - set(self._watches):
-            self._watches[host_id] = HostWatch(hosts[host_id], self._writer, self._turns)
+            self._watches[host_id] = HostWatch(hosts[host_id], self._writer, self._turns, self._readers)
             self._watches[host_id].start()
         for watch in self._watches.values():
             watch.check_silence()
+        self._readers.end_idle()
         for wanted in take_wanted():
             if wanted.host_id in self._watches:
                 self._watches[wanted.host_id].guests.take_screen(wanted.uuid, wanted.vm_id)

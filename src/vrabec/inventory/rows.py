@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from vrabec.hypervisor.spec import DomainFacts, DomainState, Look, OffReason, Standing
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Known, OffReason, Standing
 from vrabec.lib.clock import now
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
@@ -18,6 +17,7 @@ from vrabec.services.vm_xml import Told, keep_xmls
 _NOT_RUNNING = (DomainState.OFF, DomainState.HIBERNATED)
 _WATCHED: WeakValueDictionary[int, Rows] = WeakValueDictionary()
 """The rows of all hosts that are watched, by the hosts' ids."""
+_STATES = {Seen[state.name].value: state for state in DomainState}
 _ON_PURPOSE = (OffReason.SHUTDOWN, OffReason.DESTROYED)
 
 
@@ -33,19 +33,6 @@ class Looked(NamedTuple):
     asked_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the host said of a machine when its row was last written, and the state that the row says now."""
-
-    seen: int
-    digest: str | None
-    agent_connected: bool | None
-
-    def is_same(self, look: Look) -> bool:
-        """Whether nothing is new, and nobody wrote another state meanwhile: then it need not be read."""
-        return self.digest == look.digest and self.seen == Seen[look.state.name]
-
-
 class Rows:
     """The rows of one host; `ids` maps libvirt's UUIDs to ours and is asked again when one is missing."""
 
@@ -58,7 +45,9 @@ class Rows:
         """What is known of the host's machines, by UUID. From the rows: others write and delete them, too."""
         rows = facts.all_of_host(self.host_id)
         self.ids = {uuid: pk for uuid, pk, *_ in rows}
-        return {uuid: Known(seen, digest, agent) for uuid, _, seen, digest, agent in rows}
+        return {
+            uuid: Known(digest, _STATES.get(seen, ""), bool(agent)) for uuid, _, seen, digest, agent in rows
+        }
 
     def saw(self, uuid: str, found: DomainFacts | None) -> int | None:
         """Write what a host says of one machine; None when it has none of this UUID. Gives our id."""

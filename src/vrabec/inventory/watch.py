@@ -19,6 +19,7 @@ from django.db import Error, connection
 from vrabec.hypervisor import connection as door
 from vrabec.hypervisor import domains, events, facts, stats, storage
 from vrabec.hypervisor.connection import HostConnection
+from vrabec.hypervisor.reader import Readers
 from vrabec.hypervisor.spec import DomainFacts, DomainState, Event, EventKind, Sample, Standing
 from vrabec.inventory.baseline import work_out
 from vrabec.inventory.guests import Guests
@@ -52,11 +53,12 @@ SCARCE = 0.1
 class HostWatch(Thread):
     """The thread of one host."""
 
-    def __init__(self, host: Host, writer: Writer, turns: Turns) -> None:
+    def __init__(self, host: Host, writer: Writer, turns: Turns, readers: Readers) -> None:
         super().__init__(name=f"watch {host.name}", daemon=True)
         self.host_id = host.pk
         self._writer = writer
         self._turns = turns
+        self._readers = readers
         self.stopping = Flag()
         self.baseline_due = Flag()
         """The cluster's baseline is to be computed, soon."""
@@ -99,7 +101,7 @@ class HostWatch(Thread):
         It answers again when the call that waited returns: a busy host may take its time.
         """
         host = self._host
-        since = host.calling_since if host else self._lost_at
+        since = host.waiting_since if host else self._lost_at
         silent_s = time.monotonic() - since if since is not None else 0.0
         if silent_s > TURN_SECONDS:
             self._turns.pass_on(self)
@@ -208,14 +210,11 @@ class HostWatch(Thread):
         standings: list[Standing] = []
         read: set[str] = set()
         known = self._rows.known()
-        for look in domains.looks(host):
-            if (before := known.get(look.uuid)) and before.is_same(look):
-                standings.append(Standing.at(look, agent_connected=bool(before.agent_connected)))
-                continue
-            one = look.read()
-            parts.add(look.uuid, one)
-            read.add(look.uuid)
-            standings.append(Standing.of(one))
+        for found in self._readers.looks(host, known):
+            if isinstance(found, DomainFacts):
+                parts.add(found.uuid, found)
+                read.add(found.uuid)
+            standings.append(Standing.of(found))
         for uuid in known.keys() - {one.uuid for one in standings}:
             parts.add(uuid, None)
         return standings, read

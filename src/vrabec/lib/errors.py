@@ -20,6 +20,7 @@ so that a job can fail in the engine and be read in the reader's language.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 
@@ -35,6 +36,10 @@ class VrabecError(Exception):
         self.params = params
         self.raw = raw
         self.field = field
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: by default `params` would be passed by place."""
+        return partial(type(self), self.template, raw=self.raw, field=self.field, **self.params), ()
 
     @property
     def message(self) -> str:
