@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.bench.figures import now_ms
+from vrabec.config.web import set_aside
 
 _WARM = 3
 
@@ -17,6 +18,7 @@ def measure(folder: Path, hosts: int, vms: int, runs: int) -> dict[str, Any]:
     """The line: whole requests, what placing takes of them, and the floor: the rows it is made of, bare."""
     _prepare(folder)
     secret = _fill(hosts, vms)
+    set_aside()
     times = {
         "create_ms": _creates(secret, runs),
         "read_ms": _each(_read, runs),

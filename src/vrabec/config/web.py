@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -89,8 +90,18 @@ def application() -> Web:
     from vrabec.frontends.live.app import Live
 
     wsgi: Any = get_wsgi_application()
+    set_aside()
     pages, sign_in = (Answers(wsgi, workers=threads) for threads in (PAGE_THREADS, SIGN_IN_THREADS))
     return Web(Live(), pages, sign_in)
+
+
+def set_aside() -> None:
+    """Load all views, and look for garbage in nothing of what is loaded: pages wait 80 ms for each look."""
+    from django.urls import resolve
+
+    resolve("/")
+    gc.collect()
+    gc.freeze()
 
 
 def main(parent: int) -> None:

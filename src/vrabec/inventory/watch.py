@@ -125,25 +125,24 @@ class HostWatch(Thread):
         events.watch(host, self._events.put)
         self._resync(host, came_back=True)
         self._look_at_pool(host)
-        next_sweep = self._next_sweep()
-        next_resync = time.monotonic() + RESYNC_SECONDS
+        next_sweep, next_resync = self._next(SWEEP_SECONDS), self._next(RESYNC_SECONDS)
         while not self.stopping.is_set():
             if self.baseline_due.is_set():
                 self.baseline_due.clear()
                 work_out(host, self.host_id)
             if time.monotonic() >= next_sweep:
-                next_sweep = self._next_sweep()
+                next_sweep = self._next(SWEEP_SECONDS)
                 with self._turns.turn(self):
                     self._sweep(host)
             if time.monotonic() >= next_resync:
-                next_resync = time.monotonic() + RESYNC_SECONDS
+                next_resync = self._next(RESYNC_SECONDS)
                 self._resync(host)
             self._hear(host, next_sweep - time.monotonic())
 
-    def _next_sweep(self) -> float:
-        """Each host has its own moment of the ten seconds: all at once would keep everything else waiting."""
+    def _next(self, period_s: float) -> float:
+        """Each host has its own moment of a period: all at once would keep everything else waiting."""
         now = time.monotonic()
-        return now + SWEEP_SECONDS - (now - self.host_id * SWEEP_SECONDS * GOLDEN) % SWEEP_SECONDS
+        return now + period_s - (now - self.host_id * period_s * GOLDEN) % period_s
 
     def _hear(self, host: HostConnection, seconds: float) -> None:
         """Wait for an event, and take what else has come: a machine that changed often is looked at once."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -29,6 +29,8 @@ from vrabec.scheduler.use import Use
 
 HOST_RESERVE_MIB = 512
 """Memory kept for the host itself."""
+PART = 500
+"""Rows that are fetched at once."""
 WITHIN_REACH = 1
 """The bit that a host offers to a machine when no rule of services/placement.py is in the way."""
 ON = (Seen.RUNNING, Seen.PAUSED)
@@ -102,8 +104,8 @@ def _counted(vms: QuerySet[Vm], without_vm: int) -> Ints:
     """A row a machine that runs or should: id, host, memory and CPUs. One that moves counts on both hosts."""
     most = Greatest("memory_mib", Coalesce("next_memory_mib", 0))
     on = vms.filter(Q(wished=Wished.ON) | Q(seen__in=ON), host__isnull=False)
-    known = [*_fetched(on.values_list("pk", "host_id", most, "cpus")), *_coming(without_vm)]
-    rows = np.fromiter(chain.from_iterable(known), np.int64, 4 * len(known)).reshape(-1, 4)
+    known = chain(_fetched(on.values_list("pk", "host_id", most, "cpus")), _coming(without_vm))
+    rows = np.fromiter(chain.from_iterable(known), np.int64).reshape(-1, 4)
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     growing = _growing()
     for place in np.flatnonzero(np.isin(rows[:, 0], list(growing))):
@@ -111,12 +113,16 @@ def _counted(vms: QuerySet[Vm], without_vm: int) -> Ints:
     return rows
 
 
-def _fetched(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
+def _fetched(rows: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
     """The rows as the database gives them: for 20,000 Django takes twice the time."""
+    return chain.from_iterable(_parts(rows))
+
+
+def _parts(rows: QuerySet[Any, Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Few at a time: of many at once Python would look for garbage in all that the process holds."""
     with connection.cursor() as cursor:
         cursor.execute(*rows.query.sql_with_params())
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
+        yield from iter(partial(cursor.fetchmany, PART), [])
 
 
 @lru_cache(maxsize=1000)

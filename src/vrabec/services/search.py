@@ -74,6 +74,8 @@ _LOOKUPS = {":": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _WORD = re.compile(r'(?P<minus>-)?(?:(?P<key>[a-z]+)(?P<sign>:|[<>]=?))?(?P<value>"[^"]*"|\S*)', re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-f]{0,4}(:[0-9a-f]{0,4})+", re.ASCII | re.IGNORECASE)
 """Part of an IPv6 or MAC address, whose colon is no key's."""
+_BEGINS = re.compile(r"[0-9a-f.:]+", re.ASCII | re.IGNORECASE)
+"""What an IP or MAC address may begin with."""
 
 
 def matching(actor: Actor, text: str) -> Q:
@@ -117,8 +119,10 @@ def _any_of(key: str, values: str) -> Q:
 
 
 def _anywhere(text: str) -> Q:
-    begins = Q(address__startswith=text) | Q(mac__startswith=text.lower())
-    return Q(name__icontains=text) | in_project(text) | begins
+    found = Q(name__icontains=text) | in_project(text)
+    if _BEGINS.fullmatch(text):  # each condition more is asked of each machine
+        found |= Q(address__startswith=text) | Q(mac__startswith=text.lower())
+    return found
 
 
 def _amount(key: str, value: str) -> int:
