@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import libvirt
 import pytest
 
 from tests.contract.conftest import Site
-from tests.contract.test_connection import hung
+from tests.contract.test_connection import Timed, hung
 from tests.contract.waiting import until
 from tests.lab import TestFleetHost
 from tests.processes import arguments_of, children_of
@@ -22,6 +23,8 @@ from vrabec.hypervisor.spec import DomainFacts, Known, Standing, VmSpec
 from vrabec.lib.errors import Unavailable
 
 MANY = 300
+RESTING = 2
+"""Threads of a reader that waits for work."""
 
 
 @pytest.fixture
@@ -106,6 +109,36 @@ def test_a_host_that_hangs_while_it_is_read_is_lost_with_its_connection(
         assert list(readers.looks(host, {})) == list(domains.all_facts(host))
 
 
+def test_the_ssh_of_a_reader_ends_with_it(
+    fleet_host: TestFleetHost, readers: Readers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "KEEPALIVE_INTERVAL_S", 1)
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nexec sleep 60\n")  # it heeds no end of its input: its host does not answer
+    ssh.chmod(0o755)
+    with connection.open_host(fleet_host.uri) as host:
+        list(readers.looks(host, {}))
+        [pid] = processes()
+        host.uri = f"test+ssh://somewhere.example/default?command={ssh}&no_verify=1"
+        call = Timed(lambda: list(readers.looks(host, {})))
+        until(lambda: len(group_of(pid)) == 2)
+        with hung(fleet_host):
+            assert isinstance(call.wait().error, Unavailable)
+        assert group_of(pid) == []
+
+
+def group_of(leader: int) -> list[int]:
+    """The processes of a group that run."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and arguments_of(int(name))]
+    return [pid for pid in pids if _group_id_of(pid) == leader]
+
+
+def _group_id_of(pid: int) -> int:
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return 0
+
+
 def test_a_reader_that_dies_is_said_and_the_next_one_reads(many: HostConnection, readers: Readers) -> None:
     looks = readers.looks(many, {})
     next(looks)
@@ -150,11 +183,11 @@ def test_a_reader_that_waits_for_a_hung_host_ends_with_its_engine(site: Site) ->
         assert engine.stdout
         engine.stdout.readline()
         [pid] = children_of(engine.pid)
+        until(lambda: count_of_threads(pid) == RESTING)
         with hung(site.host):
-            threads = count_of_threads(pid)
             engine.stdin.write("\n")
             engine.stdin.flush()
-            until(lambda: count_of_threads(pid) > threads)  # the watchdog of a connection that is opened
+            until(lambda: count_of_threads(pid) > RESTING)  # the watchdog of a connection that is opened
             engine.kill()
             until(lambda: not is_reader(pid))
 

@@ -6,6 +6,7 @@ And libvirt's calls cost a third more beside its event loop, which a process tha
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -14,7 +15,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from os import _exit
 from threading import Lock, Thread
 
 from vrabec.hypervisor import domains
@@ -81,7 +81,10 @@ class _Reader:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()])
+            # In a group of its own, for the ssh that libvirt starts in it must end with it.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], process_group=0
+            )
         self._channel = Connection(ours.detach())
         self.idle_since = time.monotonic()
 
@@ -110,7 +113,7 @@ class _Reader:
 
     def end(self) -> None:
         """Kill it: it has nothing to lose."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
         self._channel.close()
 
@@ -144,11 +147,10 @@ def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:
 def _end_with_parent() -> None:
     """Also in the middle of a call to a host that hangs."""
     sys.stdin.read()
-    _exit(0)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     forget_errors()
     _serve(Connection(int(sys.argv[1])))
