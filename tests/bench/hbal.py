@@ -3,6 +3,7 @@
 import gzip
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 import time
@@ -49,10 +50,11 @@ def run(data: Path, load: Path | None, *, seconds: float = 600) -> Hbal:
 
 
 def _within(command: list[str], output: "tempfile._TemporaryFileWrapper[str]", seconds: float) -> bool:
+    """By script(1): hbal says each move as soon as it has it to a terminal alone, else all at its end."""
+    said = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
+    env = os.environ | {"HTOOLS": "hbal"}
     try:
-        subprocess.run(
-            command, env=os.environ | {"HTOOLS": "hbal"}, stdout=output, check=True, timeout=seconds
-        )
+        subprocess.run(said, env=env, stdin=subprocess.DEVNULL, stdout=output, check=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         return False
     return True
