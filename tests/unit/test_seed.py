@@ -205,5 +205,11 @@ def test_a_damaged_seed_is_read_or_is_none(data: st.DataObject) -> None:
         assert set(read_texts(bytes(damaged))) <= {"meta-data", "user-data", "network-config"}
 
 
+def test_a_seed_whose_directory_leads_nowhere_is_none() -> None:
+    image = bytearray(build_seed(FULL))
+    image[59485] = 2  # a file of Joliet's root becomes a directory, whose path is in no table
+    assert read_texts(bytes(image)) == {}
+
+
 def test_another_seed_is_other_bytes() -> None:
     assert build_seed(Seed("a", "b")) != build_seed(Seed("a", "c"))
