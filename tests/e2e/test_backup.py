@@ -105,6 +105,27 @@ def test_the_record_is_as_unchangeable_as_before(place: str, trip: Trip) -> None
     assert restored.rows()["vrabec_audit"][0] >= 600
 
 
+def test_a_restored_record_is_as_it_was_written_and_what_is_changed_then_is_found(
+    tmp_path: Path, postgres: PrivatePostgres
+) -> None:
+    here, there = migrated(tmp_path / "here"), on_postgresql(tmp_path / "there", postgres, "record")
+    here.do("create-admin", "ada")
+    here.do("backup", str(tmp_path / "backup"))
+    here.do("create-admin", "bob")  # what is kept of the chain beside the database is ahead of the backup
+    for restored in (here, there):
+        restored.do("restore", "--replace", str(tmp_path / "backup"))
+        assert restored.do("audit", "verify").endswith("lines, all as they were written.\n")
+    for unguard in (
+        "ALTER TABLE vrabec_audit DISABLE TRIGGER USER",
+        "UPDATE vrabec_audit SET actor = 'eve' WHERE action = 'user.create'",
+    ):
+        there.django(f"connection.cursor().execute({unguard!r})")
+    found = there.run("audit", "verify")
+    assert (found.returncode, found.stderr) == (1, "vrabecd: The record is not as it was written.\n")
+    [line] = found.stdout.splitlines()
+    assert line.endswith(", eve: user.create ada")
+
+
 def test_a_backup_is_for_its_owner_alone_and_signs_nobody_in(backup: Path) -> None:
     assert backup.stat().st_mode & 0o777 == 0o600
     with tarfile.open(backup) as tar:

@@ -19,7 +19,7 @@ from vrabec.config.port import check_port
 from vrabec.config.process import config_as_owner, in_child, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib import ssh
-from vrabec.lib.errors import VrabecError
+from vrabec.lib.errors import Conflict, VrabecError
 from vrabec.lib.logs import handler
 
 PROCESSES = ("web", "engine", "console")
@@ -68,12 +68,14 @@ def migrate(*, no_backup: bool) -> None:
     from django.core.management import call_command
 
     from vrabec.config.static_files import gather_static_files
+    from vrabec.services.chain import link_rest
 
     with plain_faults("Nothing was changed"):
         require_not_later()
     if not no_backup:
         _back_up_first(config)
     call_command("migrate", verbosity=0, interactive=False)
+    link_rest()
     gather_static_files()
     click.echo(f"The database is ready. Certificate SHA-256: {fingerprint(config.certificate_path)}")
 
@@ -89,6 +91,28 @@ def create_admin(username: str, url: str) -> None:
 
     base = (url or config.public_url).rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
     click.echo(f"{base}/sign-in/link/{make_sign_in_link(create_administrator(username))}")
+
+
+@vrabecd.group()
+def audit() -> None:
+    """The record of who did what."""
+
+
+@audit.command("verify")
+def verify_audit() -> None:
+    """Look for lines that were changed, removed or moved behind Vrabec's back; exits with 1 if so."""
+    config_as_owner()
+    set_up_django()
+    from vrabec.models.audit import Link
+    from vrabec.services.chain import verify
+
+    with plain_faults("The record was not read"):
+        faults = list(verify())
+        click.echo("\n".join(faults), nl=bool(faults))
+        lines = Link.objects.count()
+    if faults:
+        raise Conflict("The record is not as it was written.")
+    click.echo(f"{lines} lines, all as they were written.")
 
 
 @vrabecd.command("config")

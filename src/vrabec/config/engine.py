@@ -10,6 +10,8 @@ from types import FrameType
 
 from vrabec.config.supervisor import die_with_parent
 
+logger = logging.getLogger(__name__)
+
 
 def main(parent: int) -> None:
     """Run the engine until SIGTERM."""
@@ -28,9 +30,12 @@ def run() -> None:
     from vrabec.inventory.fleet import Fleet
     from vrabec.jobs.engine import Engine
     from vrabec.jobs.lock import EngineLock
+    from vrabec.services.chain import link_rest
     from vrabec.workflows import register_all
 
     EngineLock().take()
+    if ids := link_rest():
+        logger.warning("lines of the record had no link, and were linked: %s", ids)
     register_all()
     engine = Engine(settings.VRABEC_CONFIG.job_threads)
     fleet = Fleet()
@@ -45,7 +50,7 @@ def run() -> None:
         engine.run()
     finally:
         fleet.stop()
-    logging.getLogger(__name__).info("the engine has stopped")
+    logger.info("the engine has stopped")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every model, so that Django finds them at start."""
 
-from vrabec.models.audit import Audit
+from vrabec.models.audit import Audit, Link
 from vrabec.models.clusters import Cluster
 from vrabec.models.consoles import ConsoleTicket
 from vrabec.models.hosts import Host
@@ -21,6 +21,7 @@ __all__ = [
     "Host",
     "Job",
     "JobLine",
+    "Link",
     "Project",
     "SavedView",
     "Template",

@@ -1,4 +1,7 @@
-"""The record: who did what to what, and when. Rows are added, never changed (triggers refuse)."""
+"""The record: who did what to what, and when. Rows are added, never changed (triggers refuse).
+
+Each line has a link of a chain, which shows what was done behind Vrabec's back (services/chain.py).
+"""
 
 from __future__ import annotations
 
@@ -42,3 +45,12 @@ class Audit(models.Model):
             models.Index(fields=["kind", "subject_id", "-id"], name="audit_by_subject"),
             models.Index(fields=["project_id", "-id"], name="audit_by_project"),
         )
+
+
+class Link(models.Model):
+    """A line's place in the chain: a code of what it said, and one with what came before it (hexadecimal)."""
+
+    place = models.BigIntegerField(primary_key=True)
+    audit_id = models.BigIntegerField(unique=True)
+    mac = models.CharField(max_length=64)
+    chained = models.CharField(max_length=64)

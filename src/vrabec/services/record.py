@@ -10,13 +10,14 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import Job
+from vrabec.services.chain import link_on_commit
 
 Row = Model
 
 
 def record(actor: Actor, action: str, *, of: Row, job: Job | None = None, **detail: Any) -> None:
     """Add a line: `actor` did `action` to the row `of`. `detail` must hold no secret."""
-    Audit.objects.create(
+    line = Audit.objects.create(
         at=now(),
         user_id=actor.user_id or None,
         actor=actor.name,
@@ -31,3 +32,4 @@ def record(actor: Actor, action: str, *, of: Row, job: Job | None = None, **deta
         job_id=job.pk if job else None,
         detail=detail,
     )
+    link_on_commit(line)

@@ -21,6 +21,7 @@ from vrabec.config.backup import archive, rows
 from vrabec.config.backup.archive import Manifest
 from vrabec.config.files import Config
 from vrabec.lib.errors import Conflict
+from vrabec.services.chain import reset_head
 
 STAGED = ".restoring"
 
@@ -61,6 +62,7 @@ def restore_backup(stream: IO[bytes], name: str, manifest: Manifest, config: Con
                 _compare(manifest)
             call_command("migrate", verbosity=0, interactive=False)
         _put_in_place(staged, data)
+        reset_head()
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
