@@ -17,11 +17,11 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils.crypto import salted_hmac
 
 from vrabec.models.audit import Audit, Link
@@ -86,7 +86,8 @@ def _linked(ids: Sequence[int]) -> Head:
         _take_turn()
         head = _last()
         links = []
-        for line in Audit.objects.filter(pk__in=ids).exclude(pk__in=_linked_ids()).order_by("pk"):
+        linked = set(Link.objects.filter(audit_id__in=ids).values_list("audit_id", flat=True))
+        for line in Audit.objects.filter(pk__in=set(ids) - linked).order_by("pk"):
             mac = mac_of(line)
             head = _next(head, mac)
             links.append(Link(place=head.place, audit_id=line.pk, mac=mac, chained=head.chained))
@@ -180,12 +181,9 @@ def _last() -> Head:
     return Head(*found) if found else NOTHING
 
 
-def _linked_ids() -> QuerySet[Link, Any]:
-    return Link.objects.values("audit_id")
-
-
 def _without_link() -> Iterator[int]:
-    return Audit.objects.exclude(pk__in=_linked_ids()).order_by("pk").values_list("pk", flat=True).iterator()
+    alone = Audit.objects.filter(~Exists(Link.objects.filter(audit_id=OuterRef("pk"))))
+    return alone.order_by("pk").values_list("pk", flat=True).iterator()
 
 
 def _all_links() -> Iterator[list[Link]]:
