@@ -14,7 +14,7 @@ from vrabec.hypervisor import xml as domain_xml
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import has_code
 from vrabec.hypervisor.needs import needs_of
-from vrabec.hypervisor.spec import DomainFacts, DomainState, Known, OffReason, Standing
+from vrabec.hypervisor.spec import DomainFacts, DomainState, Known, Look, OffReason, Standing
 from vrabec.lib.errors import NotFound
 
 READER = "1"
@@ -68,7 +68,7 @@ def all_facts(host: HostConnection) -> Iterator[DomainFacts]:
     return (found for found in looks(host, {}) if isinstance(found, DomainFacts))
 
 
-def looks(host: HostConnection, known: Mapping[str, Known]) -> Iterator[Standing | DomainFacts]:
+def looks(host: HostConnection, known: Mapping[str, Known]) -> Iterator[Look]:
     """As `all_facts`, but a machine that is as `known`, by UUID, is not read.
 
     What can be asked of all machines in one call is: what remains is to fetch their XML.

@@ -1,7 +1,7 @@
 """Reads whole hosts in processes of their own, each on a connection of its own.
 
 In the engine the threads of all hosts share Python's lock: they keep one core busy and each other waiting.
-And libvirt's calls cost a third more beside its event loop, which a process that only reads does without.
+And libvirt's calls take more CPU beside its event loop, which a process that only reads does without.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
 
 from vrabec.hypervisor import domains
 from vrabec.hypervisor.connection import HostConnection, forget_errors, open_silent
-from vrabec.hypervisor.spec import DomainFacts, Known, Standing
+from vrabec.hypervisor.spec import Known, Look
 from vrabec.lib.errors import Unavailable, VrabecError
 
 BATCH_S = 0.02
@@ -30,9 +30,6 @@ IDLE_S = 10.0
 """After this long without work a reader ends: it takes 20 MB."""
 _LOOK_S = 1.0
 
-Found = Standing | DomainFacts
-"""A machine that stands as was known, or as it was read."""
-
 
 class Readers:
     """The processes: as many as hosts are read at the same time."""
@@ -42,7 +39,7 @@ class Readers:
         self._idle: list[_Reader] = []
         """The last one was used last, so that one that is not needed gets old."""
 
-    def looks(self, host: HostConnection, known: Mapping[str, Known]) -> Iterator[Found]:
+    def looks(self, host: HostConnection, known: Mapping[str, Known]) -> Iterator[Look]:
         """As `domains.looks`. Raises Unavailable as soon as the connection `host` is lost, too."""
         if host.is_within:
             yield from domains.looks(host, known)
@@ -64,11 +61,10 @@ class Readers:
         with self._lock:
             reader = self._idle.pop() if self._idle else None
         reader = reader or _Reader()
-        try:
+        with ExitStack() as interrupted:
+            interrupted.callback(reader.end)
             yield reader
-        except BaseException:
-            reader.end()
-            raise
+            interrupted.pop_all()
         reader.idle_since = time.monotonic()
         with self._lock:
             self._idle.append(reader)
@@ -88,7 +84,7 @@ class _Reader:
         self._channel = Connection(ours.detach())
         self.idle_since = time.monotonic()
 
-    def looks(self, host: HostConnection, known: Mapping[str, Known]) -> Iterator[Found]:
+    def looks(self, host: HostConnection, known: Mapping[str, Known]) -> Iterator[Look]:
         """What the process finds, as it comes."""
         try:
             self._channel.send((host.uri, known))
@@ -97,7 +93,7 @@ class _Reader:
         except (EOFError, OSError) as error:
             raise Unavailable("Reading the host's machines broke off.", raw=repr(error)) from error
 
-    def _answer(self, host: HostConnection) -> list[Found] | None:
+    def _answer(self, host: HostConnection) -> list[Look] | None:
         with host.waiting():
             for _ in range(int(LIMIT_S / _LOOK_S)):
                 if self._channel.poll(_LOOK_S):
@@ -106,7 +102,7 @@ class _Reader:
                     raise Unavailable("The host does not answer.")
             else:
                 raise Unavailable("The host does not answer.")
-        answer: list[Found] | VrabecError | None = self._channel.recv()
+        answer: list[Look] | VrabecError | None = self._channel.recv()
         if isinstance(answer, VrabecError):
             raise answer
         return answer
@@ -132,8 +128,8 @@ def _serve(channel: Connection) -> None:
                 channel.send(error)
 
 
-def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:
-    batch: list[Found] = []
+def _batches(found: Iterable[Look]) -> Iterator[list[Look]]:
+    batch: list[Look] = []
     due = time.monotonic() + BATCH_S
     for one in found:
         batch.append(one)

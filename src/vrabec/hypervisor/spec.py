@@ -144,6 +144,10 @@ class Standing:
         return cls(found.uuid, found.state, found.off_reason, found.autostart, found.agent_connected)
 
 
+Look = Standing | DomainFacts
+"""What a look says of a machine: that it is as was known, or all that was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a machine before a look: the digest of its facts and whether its agent was connected.

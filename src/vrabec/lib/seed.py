@@ -24,6 +24,8 @@ from vrabec.lib.user_data import joined
 _SECTOR = 2048
 _DATE = bytes((100, 1, 1, 0, 0, 0, 0))  # 2000-01-01 in a directory record
 _VOLUME_DATE = b"2000010100000000\x00"
+_DAMAGED = (pycdlib.pycdlibexception.PyCdlibException, struct.error, LookupError, ValueError)
+"""What pycdlib raises for a damaged image: not all of it is its own."""
 _FILES = {"meta-data": "METADATA", "user-data": "USERDATA", "network-config": "NETWORK"}
 
 
@@ -69,7 +71,7 @@ def read_texts(image: bytes) -> dict[str, str]:
         iso.open_fp(io.BytesIO(image))
         texts = dict(_read(iso))
         iso.close()
-    except Exception:  # noqa: BLE001 - pycdlib stumbles over what is damaged wherever it is, in any way
+    except _DAMAGED:
         return {}
     return texts
 
