@@ -1,8 +1,10 @@
 """Guests that write faster than the line carries: waited for, slowed down, or switched over early."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import libvirt
 import pytest
@@ -14,9 +16,10 @@ from tests.lab.host import LabHost
 from tests.lab.pair import Pair, apart, told, two_hosts
 from tests.service.made_up import end_of, until
 from vrabec.hypervisor import connection, lifecycle, migrate
-from vrabec.hypervisor.migrate import Place
+from vrabec.hypervisor.migrate import How, Place
 from vrabec.lib.actor import SYSTEM
-from vrabec.lib.errors import WrongState
+from vrabec.lib.errors import VrabecError, WrongState
+from vrabec.lib.too_fast import TooFast
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.vms import Seen, Wished
 from vrabec.services.jobs import cancel_job, retry_job
@@ -135,11 +138,35 @@ def test_a_host_that_dies_takes_its_half_along_and_it_begins_anew(writer: Pair, 
         is_here(writer)
 
 
-def test_daemons_that_die_leave_the_stream_alone(writer: Pair) -> None:
+@contextmanager
+def asked_to_go_on(pair: Pair) -> Iterator[None]:
+    """Somebody asks the source all the time to go on: half of the time it misses the end so."""
+    uuid, over = pair.uuid, Event()
+
+    def ask() -> None:
+        with connection.open_host(pair.labs[0].uri) as source:
+            while not over.wait(0.003):
+                with suppress(VrabecError):
+                    migrate.migrate(source, source, uuid, How(too_fast=TooFast.SWITCH, goes_on=True))
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        asking.join()
+
+
+@pytest.mark.parametrize("beside", [nullcontext, asked_to_go_on], ids=["alone", "asked"])
+def test_daemons_that_die_leave_the_stream_alone(
+    writer: Pair, beside: Callable[..., AbstractContextManager[None]]
+) -> None:
     job = switched(writer)
     for lab in reversed(writer.labs):
         lab.restart_libvirtd()
-    done = ended(job)
+    with beside(writer):
+        done = ended(job)
     assert done.state == JobState.DONE, done.error_message
     one, two = writer.labs
     with connection.open_host(one.uri) as writer.hosts[0], connection.open_host(two.uri) as writer.hosts[1]:

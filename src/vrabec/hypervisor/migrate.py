@@ -215,6 +215,13 @@ def place(host: HostConnection, uuid: str) -> Place:
     return Place.ABSENT
 
 
+def is_whole(target: HostConnection, uuid: str) -> bool:
+    """Whether it runs here since a migration that ended: libvirt says so once QEMU has all its memory."""
+    with target.calling() as raw:
+        arrived = [libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_MIGRATED]
+        return bool(raw.lookupByUUIDString(uuid).state() == arrived)
+
+
 def _place(domain: Any) -> Place:
     state, reason = domain.state()
     if (state, reason) in _HALVES:
