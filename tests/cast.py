@@ -1,4 +1,4 @@
-"""The cast that every test knows: an administrator, an owner, a teammate who may look, a stranger, nobody.
+"""The cast that every test knows: an administrator, an operator, an owner, a teammate, a viewer, a stranger.
 
 `site` is what they work on: project "alpha" with the machine "web" on host "kvm1", template "tiny".
 """
@@ -16,8 +16,10 @@ from django.db.models import Model
 from vrabec.lib.actor import Actor
 from vrabec.models.audit import Audit
 from vrabec.models.clusters import Cluster
+from vrabec.models.grants import Grant
 from vrabec.models.hosts import Host, HostState
-from vrabec.models.projects import Grant, Project, Role
+from vrabec.models.projects import Project
+from vrabec.models.roles import ADMINISTRATOR, MEMBER, OPERATOR, OWNER, VIEWER
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.users import Token, User
 from vrabec.models.vms import Seen, Vm, Wished
@@ -52,8 +54,10 @@ class Site:
     template: Template
     vm: Vm
     administrator: Person
+    operator: Person
     owner: Person
     teammate: Person
+    viewer: Person
     stranger: Person
 
     def wish(self, **changes: object) -> VmWish:
@@ -92,7 +96,7 @@ def make_host(name: str) -> Host:
     )
 
 
-def make_person(name: str, role: Role | None = None, project: Project | None = None) -> Person:
+def make_person(name: str, role: str = "", project: Project | None = None) -> Person:
     user = User.objects.create_user(name, PASSWORD)
     if role:
         Grant.objects.create(user=user, role=role, project=project)
@@ -141,10 +145,12 @@ def _made() -> Site:
         host=host,
         template=template,
         vm=None,
-        administrator=make_person("ada", Role.ADMINISTRATOR),
-        owner=make_person("olga", Role.OWNER, alpha),
-        teammate=make_person("tom", Role.VIEWER, alpha),
-        stranger=make_person("sid", Role.OWNER, beta),
+        administrator=make_person("ada", ADMINISTRATOR),
+        operator=make_person("oto", OPERATOR),
+        owner=make_person("olga", OWNER, alpha),
+        teammate=make_person("tom", MEMBER, alpha),
+        viewer=make_person("vera", VIEWER, alpha),
+        stranger=make_person("sid", OWNER, beta),
     )
     made.vm = made.make_vm("web")
     return made

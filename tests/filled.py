@@ -16,9 +16,11 @@ def fill() -> None:
     """Some rows in every table that people fill, with values that are hard to carry over."""
     from vrabec.lib.actor import SYSTEM
     from vrabec.lib.clock import now
+    from vrabec.models.grants import Grant
     from vrabec.models.hosts import Host, HostState
     from vrabec.models.jobs import Job, JobLine, JobState
-    from vrabec.models.projects import Grant, Project, Role
+    from vrabec.models.projects import Project
+    from vrabec.models.roles import ADMINISTRATOR
     from vrabec.models.templates import Template, TemplateCopy, TemplateState
     from vrabec.models.users import User
     from vrabec.models.vms import Seen, Vm, VmLoad
@@ -28,7 +30,7 @@ def fill() -> None:
 
     ada = User.objects.create_user("ada", "correct horse battery", full_name="Ada 🐦 Žluťoučká\nKüche\\\"'")
     project = Project.objects.create(name="alpha")
-    Grant.objects.create(user=ada, project=None, role=Role.ADMINISTRATOR)
+    Grant.objects.create(user=ada, project=None, role=ADMINISTRATOR)
     create_token(actor_of(ada), name="test")
     uri = os.environ.get("FILLED_URI", "test:///default")
     host = Host.objects.create(name="kvm1", uri=uri, state=HostState.ONLINE, networks=["default"])

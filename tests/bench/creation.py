@@ -45,8 +45,10 @@ def _fill(hosts: int, vms: int) -> str:
     """A cluster of like hosts with machines of usual sizes, and an administrator's token."""
     from django.db import transaction
 
+    from vrabec.models.grants import Grant
     from vrabec.models.hosts import Host, HostState
-    from vrabec.models.projects import Grant, Project, Role
+    from vrabec.models.projects import Project
+    from vrabec.models.roles import ADMINISTRATOR
     from vrabec.models.templates import Template, TemplateState
     from vrabec.models.users import User
     from vrabec.models.vms import Seen, Vm, Wished
@@ -57,7 +59,7 @@ def _fill(hosts: int, vms: int) -> str:
     with transaction.atomic():
         project = Project.objects.create(name="main")
         ada = User.objects.create_user("ada", "correct horse battery")
-        Grant.objects.create(user=ada, role=Role.ADMINISTRATOR)
+        Grant.objects.create(user=ada, role=ADMINISTRATOR)
         Template.objects.create(name="tiny", title="Tiny", builder="tiny", state=TemplateState.READY)
         like = {"uri": "test:///default", "state": HostState.ONLINE, "networks": ["default"], "cpus": 64}
         like |= {"memory_mib": 262_144, "pool_free_mib": 500_000, "pool_total_mib": 1_000_000}

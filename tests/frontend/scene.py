@@ -11,9 +11,11 @@ from vrabec.lib.actor import SYSTEM, Actor
 from vrabec.lib.clock import now
 from vrabec.lib.fit import Needs
 from vrabec.models.clusters import Cluster, Cover
+from vrabec.models.grants import Grant
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.projects import Grant, Project, Role
+from vrabec.models.projects import Project
+from vrabec.models.roles import ADMINISTRATOR, OWNER, VIEWER
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.users import User
 from vrabec.models.vms import Seen, Vm, VmLoad, Wished
@@ -79,9 +81,9 @@ def build(*, extra: int = 60, minutes: int = 7 * 24 * 60) -> dict[str, User]:
     """
     found = people()
     projects = {name: Project.objects.create(name=name, title=title) for name, title in _PROJECTS.items()}
-    Grant.objects.create(user=found["zdenek"], project=projects["studium"], role=Role.OWNER)
-    Grant.objects.create(user=found["zdenek"], project=projects["identity"], role=Role.VIEWER)
-    Grant.objects.create(user=found["eleni"], project=projects["studium"], role=Role.VIEWER)
+    Grant.objects.create(user=found["zdenek"], project=projects["studium"], role=OWNER)
+    Grant.objects.create(user=found["zdenek"], project=projects["identity"], role=VIEWER)
+    Grant.objects.create(user=found["eleni"], project=projects["studium"], role=VIEWER)
     template = _template()
     hosts = {name: _host(name) for name in _HOSTS}
     for line in _VMS.strip().splitlines():
@@ -109,7 +111,7 @@ def people() -> dict[str, User]:
     """The people and nothing they could see."""
     names = {"jana": "Jana Nováková", "zdenek": "Zdeněk Šťastný", "eleni": "Ελένη Παπαδοπούλου", "inigo": ""}
     found = {name: User.objects.create_user(name, PASSWORD, full_name=full) for name, full in names.items()}
-    Grant.objects.create(user=found["jana"], role=Role.ADMINISTRATOR)
+    Grant.objects.create(user=found["jana"], role=ADMINISTRATOR)
     return found
 
 

@@ -30,7 +30,7 @@ def test_the_people_of_the_project_run_it_from_then_on(site: Site, found: Vm) ->
     here = f"/vms/{found.pk}"
     assert call(site, "GET", here, who="owner").status_code == 404
     assert adopt(site, found, "alpha").json()["project"] == "alpha"
-    assert call(site, "GET", here, who="teammate").json()["managed"] is False
+    assert call(site, "GET", here, who="viewer").json()["managed"] is False
     assert call(site, "POST", f"{here}/start", who="owner").status_code == 202
     assert call(site, "GET", here, who="stranger").status_code == 404
     line = Audit.objects.get(action="vm.adopt")

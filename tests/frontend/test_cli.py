@@ -73,7 +73,7 @@ def test_every_broken_limit_is_named(vrabec: Vrabec) -> None:
     assert said.err.startswith("Error: name: ")
 
 
-@pytest.mark.parametrize(("person", "status"), [("teammate", 4), ("stranger", 3), ("owner", 0)])
+@pytest.mark.parametrize(("person", "status"), [("viewer", 4), ("stranger", 3), ("owner", 0)])
 def test_what_one_may_not_do_is_refused(
     site: Site, signed_in: Callable[[str], None], command: Vrabec, person: str, status: int
 ) -> None:

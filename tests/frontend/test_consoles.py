@@ -21,8 +21,8 @@ from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound, VrabecErro
 from vrabec.models.audit import Audit
 from vrabec.models.changes import changed
 from vrabec.models.consoles import ConsoleTicket
+from vrabec.models.grants import Grant
 from vrabec.models.hosts import HostState
-from vrabec.models.projects import Grant
 from vrabec.models.vms import Seen, Vm
 from vrabec.services.consoles import make_ticket, use_ticket
 
@@ -208,7 +208,7 @@ def test_bytes_go_both_ways_unchanged(running: Site) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("nobody", 401), ("stranger", 404), ("teammate", 403), ("owner", 0), ("administrator", 0)],
+    [("nobody", 401), ("stranger", 404), ("viewer", 403), ("owner", 0), ("administrator", 0)],
 )
 def test_the_gate_answers_the_cast_as_the_table_says(running: Site, who: str, status: int) -> None:
     person = running.owner if who == "nobody" else getattr(running, who)

@@ -66,7 +66,7 @@ def test_it_costs_two_queries_more_for_each_part(site: Site, monkeypatch: pytest
 
 def test_strangers_get_their_own_alone_and_no_host(site: Site) -> None:
     assert exported(site.stranger)[1:] == []
-    assert [row[2] for row in exported(site.teammate)[1:]] == ["web"]
+    assert [row[2] for row in exported(site.viewer)[1:]] == ["web"]
     assert "Host" not in exported(site.owner, "?cols=host.cpu")[0]
 
 

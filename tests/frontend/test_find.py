@@ -66,8 +66,8 @@ def test_hosts_are_for_administrators_and_projects_for_those_in_them(site: Site)
 
 
 def test_who_may_only_look_is_offered_no_verb(site: Site) -> None:
-    assert {how for how, _, _ in options(site.teammate, "web")} == {"go"}
-    assert options(site.teammate, "start web")[0][0] == "no"
+    assert {how for how, _, _ in options(site.viewer, "web")} == {"go"}
+    assert options(site.viewer, "start web")[0][0] == "no"
     assert "web" not in [title for _, _, title in options(site.stranger, "web")]
 
 

@@ -12,7 +12,8 @@ from tests.cast import Person, Site, make_person, site
 from tests.frontend.playing import play
 from vrabec.frontends.live import hub as live_hub
 from vrabec.frontends.live.app import Live
-from vrabec.models.projects import Grant, Role
+from vrabec.models.grants import Grant
+from vrabec.models.roles import VIEWER
 from vrabec.models.vms import Seen
 from vrabec.services import facts, vms, whereabouts
 
@@ -108,7 +109,7 @@ def test_a_job_is_told_to_its_project(site: Site) -> None:
     actor = site.owner.actor
 
     async def check(live: Live) -> None:
-        mate, stranger = Browser(live, bearer(site.teammate)), Browser(live, bearer(site.stranger))
+        mate, stranger = Browser(live, bearer(site.viewer)), Browser(live, bearer(site.stranger))
         await mate.hear("hello")
         await stranger.hear("hello")
         await sync_to_async(vms.start_vm)(actor, vm=site.vm)
@@ -143,9 +144,9 @@ def test_a_new_grant_opens_the_stream_to_its_project(site: Site, monkeypatch: py
     async def check(live: Live) -> None:
         browser = Browser(live, bearer(newcomer))
         await browser.hear("hello")
-        await sync_to_async(Grant.objects.create)(user=newcomer.user, project=site.project, role=Role.VIEWER)
+        await sync_to_async(Grant.objects.create)(user=newcomer.user, project=site.project, role=VIEWER)
         [stream] = live.hub.streams
-        while not stream.viewer.sees(site.project.pk):  # pytest's own limit ends this
+        while not stream.viewer.sees(site.vm):  # pytest's own limit ends this
             await asyncio.sleep(0.02)
         await sync_to_async(facts.write_vm)(site.vm.pk, Seen.RUNNING)
         assert (await browser.hear("cells"))["vm"][0]["id"] == site.vm.pk

@@ -70,7 +70,7 @@ def test_a_line_runs_below_the_picture_where_nobody_watched(
 
 
 def test_the_list_draws_the_last_hour_of_a_machine(site: Site, running: Vm) -> None:
-    page = text_of(signed_in(site.teammate), "/")
+    page = text_of(signed_in(site.viewer), "/")
     drawn = page.partition(f'{SVG.format(running.pk)}<path d="')[2].partition('"')[0]
     assert re.fullmatch(r"M\d+ 40V22(l2 0){4,5}(h2)?V40", drawn)
 

@@ -128,8 +128,8 @@ def test_the_list_as_it_stands_is_kept_under_a_name(site: Site) -> None:
 
 def test_views_are_for_their_owner_alone(site: Site) -> None:
     kept = save_view(site.owner.actor, ViewWish(name="Night shift", search="web"))
-    assert "Night shift" not in browser(site.teammate).get("/", secure=True).content.decode()
-    assert browser(site.teammate).post(f"/views/{kept.pk}/delete", secure=True).status_code == 404
+    assert "Night shift" not in browser(site.viewer).get("/", secure=True).content.decode()
+    assert browser(site.viewer).post(f"/views/{kept.pk}/delete", secure=True).status_code == 404
     assert "Night shift" in browser(site.owner).get("/views", secure=True).content.decode()
     browser(site.owner).post(f"/views/{kept.pk}/delete", secure=True)
     assert not SavedView.objects.exists()

@@ -45,7 +45,7 @@ def ids(vms: list[Vm]) -> str:
 
 def test_boxes_are_for_those_who_may_change_something(site: Site) -> None:
     assert "data-pick" in browser(site.owner).get("/", secure=True).content.decode()
-    assert "data-pick" not in browser(site.teammate).get("/", secure=True).content.decode()
+    assert "data-pick" not in browser(site.viewer).get("/", secure=True).content.decode()
 
 
 def test_the_bar_says_how_many_take_each_verb_and_what_they_add_up_to(site: Site, three: list[Vm]) -> None:
@@ -59,9 +59,7 @@ def test_the_bar_says_how_many_take_each_verb_and_what_they_add_up_to(site: Site
 
 
 def test_the_bar_of_who_may_only_look_offers_nothing(site: Site, three: list[Vm]) -> None:
-    page = (
-        browser(site.teammate, **HTMX).get(f"/machines/bulk?vms={ids(three)}", secure=True).content.decode()
-    )
+    page = browser(site.viewer, **HTMX).get(f"/machines/bulk?vms={ids(three)}", secure=True).content.decode()
     assert "Nothing can be done to them now." in page
     assert "hx-post" not in page
 

@@ -38,7 +38,7 @@ def test_before_the_first_look_the_tab_says_what_to_wait_for(site: Site) -> None
 
 def test_who_may_only_look_has_no_such_tab(site: Site) -> None:
     write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
-    for person, shown in ((site.owner, True), (site.teammate, False)):
+    for person, shown in ((site.owner, True), (site.viewer, False)):
         client = Client()
         client.force_login(person.user)
         page = client.get(f"/machines/{site.vm.pk}", secure=True).content.decode()

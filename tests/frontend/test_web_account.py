@@ -86,7 +86,7 @@ def test_a_failed_job_is_retried_dismissed_and_stays_in_the_list_of_all(site: Si
     assert "Start web" in client.get("/jobs?show=all", secure=True).content.decode()
     assert client.post(f"/jobs/{job.pk}/retry", secure=True).status_code == 303
     assert Job.objects.filter(state=JobState.QUEUED).count() == 1
-    assert browser(site.teammate).post(f"/jobs/{job.pk}/retry", secure=True).status_code == 403
+    assert browser(site.viewer).post(f"/jobs/{job.pk}/retry", secure=True).status_code == 403
 
 
 def test_the_tree_of_who_may_not_see_hosts_is_of_projects(site: Site) -> None:

@@ -58,7 +58,7 @@ def look(vm: Vm, cpu_percent: float) -> None:
 
 
 def test_the_figures_stand_on_the_page_in_words(site: Site, running: Vm) -> None:
-    page = text_of(signed_in(site.teammate), f"/machines/{running.pk}")
+    page = text_of(signed_in(site.viewer), f"/machines/{running.pk}")
     cells = '<td class="num">{}</td>'
     figures = "".join(cells.format(f"{figure}\u202f%") for figure in (30, 20, 30))
     assert f'<th scope="row">CPU</th>{figures}' in page

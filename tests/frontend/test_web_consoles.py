@@ -14,7 +14,7 @@ def browser(person: Person) -> Client:
     return client
 
 
-@pytest.mark.parametrize(("who", "found"), [("owner", True), ("administrator", True), ("teammate", False)])
+@pytest.mark.parametrize(("who", "found"), [("owner", True), ("administrator", True), ("viewer", False)])
 def test_the_tab_is_there_for_who_may_open_a_console(site: Site, who: str, found: bool) -> None:
     page = browser(getattr(site, who)).get(f"/machines/{site.vm.pk}", secure=True).content.decode()
     assert (f'href="/machines/{site.vm.pk}/console"' in page) is found

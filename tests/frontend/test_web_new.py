@@ -109,9 +109,9 @@ def test_a_size_that_fits_nowhere_cannot_be_chosen(site: Site) -> None:
 
 
 def test_who_may_only_look_is_told_so(site: Site) -> None:
-    response = browser(site.teammate).get("/machines/new", secure=True)
+    response = browser(site.viewer).get("/machines/new", secure=True)
     assert response.status_code == 403
-    assert "Only an owner of a project may make machines." in response.content.decode()
+    assert "Only a member of a project may make machines." in response.content.decode()
 
 
 def test_another_project_than_one_s_own_is_refused(site: Site) -> None:

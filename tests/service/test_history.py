@@ -97,7 +97,7 @@ def test_the_first_sample_and_a_long_silence_are_gaps(site: Site) -> None:
 
 def test_all_ranges_are_told_from_a_machine_without_any_history(site: Site) -> None:
     for range_, span in history.RANGES.items():
-        found = history.vm_history(site.teammate.actor, vm=site.vm, range_=range_)
+        found = history.vm_history(site.viewer.actor, vm=site.vm, range_=range_)
         assert len(found.curves["cpu_percent"].average) == span // found.step <= history.POINTS
         assert set(found.curves["net_sent_bytes_s"].maximum) == {None}
         assert found.start < now() - timedelta(seconds=span - found.step)

@@ -6,9 +6,10 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Person, Site, site
 from vrabec.lib.clock import now
+from vrabec.models.grants import Grant
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.projects import Grant, Role
+from vrabec.models.roles import OWNER
 from vrabec.models.vms import Vm
 from vrabec.services.places import LEAVES, Branch, branch, places
 
@@ -44,7 +45,7 @@ def test_the_machine_on_show_is_a_leaf_wherever_it_stands(site: Site, who: str) 
 def test_deleted_machines_and_those_of_other_projects_are_neither_shown_nor_counted(site: Site) -> None:
     site.make_vm("theirs", project=site.other)
     site.make_vm("gone", deleted_at=now())
-    for person in (site.owner, site.teammate):
+    for person in (site.owner, site.viewer):
         assert names(only_branch(person)) == ["web"]
         assert places(person.actor).vms == 1
     assert names(only_branch(site.stranger)) == ["theirs"]
@@ -86,7 +87,7 @@ def test_more_hosts_projects_and_machines_cost_no_more_queries(site: Site, who: 
     actor = getattr(site, who).actor
     for number in range(3):
         project = site.other if number == 0 else site.project
-        Grant.objects.get_or_create(user=site.owner.user, project=project, defaults={"role": Role.OWNER})
+        Grant.objects.get_or_create(user=site.owner.user, project=project, defaults={"role": OWNER})
         host = Host.objects.create(name=f"more{number}", uri="test:///default")
         site.make_vm(f"more{number}", host=host, project=project)
         with CaptureQueriesContext(connection) as made:

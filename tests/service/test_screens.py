@@ -48,7 +48,7 @@ def test_a_new_picture_is_asked_for_while_the_old_one_stays(shown: Site) -> None
 def test_who_may_look_at_the_machine_sees_no_screen(shown: Site) -> None:
     for service in (screens.ask_screen, screens.get_screen):
         with pytest.raises(Forbidden):
-            service(shown.teammate.actor, vm=shown.vm)
+            service(shown.viewer.actor, vm=shown.vm)
 
 
 @pytest.mark.parametrize("seen", [Seen.OFF, Seen.HIBERNATED, Seen.CRASHED, Seen.PENDING])

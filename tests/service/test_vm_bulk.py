@@ -76,9 +76,9 @@ def test_each_machine_asks_for_the_right_in_its_own_project(site: Site) -> None:
     owner = act_on_many(site.owner.actor, selection=both, action=BulkAction("start"))
     assert [(one.name, bool(one.job)) for one in owner] == [("web", True), ("", False)]
     assert {one.refusal.error.code for one in owner if one.refusal} == {"not_found"}
-    teammate = act_on_many(site.teammate.actor, selection=ids([site.vm]), action=BulkAction("start"))
+    teammate = act_on_many(site.viewer.actor, selection=ids([site.vm]), action=BulkAction("start"))
     assert [one.refusal.error.code for one in teammate if one.refusal] == ["forbidden"]
-    tagged = act_on_many(site.teammate.actor, selection=ids([site.vm]), action=BulkAction("tag", tag=("x",)))
+    tagged = act_on_many(site.viewer.actor, selection=ids([site.vm]), action=BulkAction("tag", tag=("x",)))
     assert said("tag", tagged) == "Tag 0 of 1: 1 is not yours to change."
     assert Job.objects.count() == 1
 

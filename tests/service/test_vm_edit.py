@@ -5,8 +5,9 @@ import pytest
 from tests.cast import Site, site
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity, WrongState
 from vrabec.models.audit import Audit
+from vrabec.models.grants import Grant
 from vrabec.models.jobs import Job
-from vrabec.models.projects import Grant, Role
+from vrabec.models.roles import VIEWER
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.lists import VmQuery, list_vms
 from vrabec.services.placement import rooms
@@ -79,7 +80,7 @@ def test_twenty_tags_are_the_most(site: Site) -> None:
 
 def test_who_may_only_look_describes_nothing(site: Site) -> None:
     with pytest.raises(Forbidden):
-        describe_vm(site.teammate.actor, vm=site.vm, words=VmWords(description="mine"))
+        describe_vm(site.viewer.actor, vm=site.vm, words=VmWords(description="mine"))
 
 
 def test_the_list_finds_whole_tags_alone(site: Site) -> None:
@@ -244,6 +245,6 @@ def test_a_wrong_copy_names_its_field(site: Site, wish: dict[str, object], field
 
 
 def test_a_copy_into_a_project_that_one_only_sees_is_forbidden(site: Site) -> None:
-    Grant.objects.create(user=site.owner.user, project=site.other, role=Role.VIEWER)
+    Grant.objects.create(user=site.owner.user, project=site.other, role=VIEWER)
     with pytest.raises(Forbidden):
         clone(site, project="beta")

@@ -26,12 +26,14 @@ import os
 os.environ["DJANGO_SETTINGS_MODULE"] = "vrabec.config.settings"
 import django
 django.setup()
-from vrabec.models.projects import Grant, Project, Role
+from vrabec.models.grants import Grant
+from vrabec.models.projects import Project
+from vrabec.models.roles import OWNER, VIEWER
 from vrabec.models.users import User
 from vrabec.services.people import actor_of
 from vrabec.services.tokens import create_token
 biology = Project.objects.get(name="biology")
-for name, full, role in (("olga", "Olga Žluťoučká", Role.OWNER), ("tom", "", Role.VIEWER)):
+for name, full, role in (("olga", "Olga Žluťoučká", OWNER), ("tom", "", VIEWER)):
     user = User.objects.create_user(name, "correct horse battery", full_name=full)
     Grant.objects.create(user=user, project=biology, role=role)
     create_token(actor_of(user), name="laptop")

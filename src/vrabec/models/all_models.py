@@ -3,12 +3,14 @@
 from vrabec.models.audit import Audit, Link
 from vrabec.models.clusters import Cluster
 from vrabec.models.consoles import ConsoleTicket
+from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobLine
-from vrabec.models.projects import Grant, Project
+from vrabec.models.projects import Project
+from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
 from vrabec.models.templates import Template, TemplateCopy
-from vrabec.models.users import Token, User
+from vrabec.models.users import Group, Membership, Token, User
 from vrabec.models.views import SavedView
 from vrabec.models.vms import Vm, VmLoad
 from vrabec.models.xml import VmXml
@@ -18,11 +20,14 @@ __all__ = [
     "Cluster",
     "ConsoleTicket",
     "Grant",
+    "Group",
     "Host",
     "Job",
     "JobLine",
     "Link",
+    "Membership",
     "Project",
+    "Role",
     "SavedView",
     "Template",
     "TemplateCopy",
@@ -32,4 +37,5 @@ __all__ = [
     "VmLoad",
     "VmScreen",
     "VmXml",
+    "Withheld",
 ]

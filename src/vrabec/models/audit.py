@@ -8,19 +8,27 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models import Q
 
 from vrabec.lib.actor import Actor
-from vrabec.models.projects import granted_projects
+from vrabec.models.grants import granted, has_way_past_projects, reached
+from vrabec.models.vms import Vm
 
 
 class AuditQuerySet(models.QuerySet["Audit"]):
     """The record as an actor sees it."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """All for administrators; else what happened in one's projects."""
+        """What happened in projects that one may look into, and to machines that one may look at."""
         if actor.is_administrator:
             return self
-        return self.filter(project_id__in=granted_projects(actor))
+        ways = Q(project_id__in=granted(actor, "job.view", "project"))
+        if "job.view" in actor.held.site:
+            ways = Q(project_id__isnull=False)
+        if has_way_past_projects(actor, "vm.view"):
+            vms = Vm.objects.filter(reached(actor, "vm.view")).values("pk")
+            ways |= Q(kind="vm", subject_id__in=vms)
+        return self.filter(ways)
 
 
 class Audit(models.Model):

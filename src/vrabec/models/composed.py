@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,13 +24,13 @@ class Composed:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What it finds, as the database says it: good for numbers and texts."""
-        return _asked(self.text, self.values) if self.text else []
+        return asked(self.text, self.values) if self.text else []
 
     def count(self) -> int:
         """How many rows it finds."""
         if not self.text:
             return 0
-        [[count]] = _asked(f"SELECT COUNT(*) FROM ({self.text}) AS found", self.values)  # noqa: S608
+        [[count]] = asked(f"SELECT COUNT(*) FROM ({self.text}) AS found", self.values)  # noqa: S608
         return int(count)
 
 
@@ -43,7 +43,8 @@ def composed(build: Callable[..., QuerySet[Any, Any]], *given: Hashable) -> Comp
         return Composed("", ())
 
 
-def _asked(text: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+def asked(text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """What SQL by hand finds."""
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         return list(cursor.fetchall())

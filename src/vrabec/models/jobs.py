@@ -8,8 +8,9 @@ from django.db import models
 from django.db.models import Q
 
 from vrabec.lib.actor import Actor
+from vrabec.models.grants import granted, has_way_past_projects, reached
 from vrabec.models.hosts import Host
-from vrabec.models.projects import Project, granted_projects
+from vrabec.models.projects import Project
 from vrabec.models.templates import Template
 from vrabec.models.users import User
 from vrabec.models.vms import Vm
@@ -43,10 +44,15 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(state__in=ACTIVE)
 
     def visible_to(self, actor: Actor) -> Self:
-        """All for administrators; else one's own and those in one's projects."""
-        if actor.is_administrator:
+        """One's own, those of projects one may look into, and those on machines one may look at."""
+        if actor.is_administrator or "job.view" in actor.held.site:
             return self
-        return self.filter(Q(project_id__in=granted_projects(actor)) | Q(created_by_id=actor.user_id))
+        ways = Q(created_by_id=actor.user_id)
+        if "job.view" in actor.held.project:
+            ways |= Q(project_id__in=granted(actor, "job.view", "project"))
+        if has_way_past_projects(actor, "job.view"):
+            ways |= Q(vm__in=Vm.objects.filter(reached(actor, "job.view")).values("pk"))
+        return self.filter(ways)
 
 
 class Job(models.Model):

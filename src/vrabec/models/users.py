@@ -40,6 +40,24 @@ class User(AbstractBaseUser):
         return self.full_name or self.username
 
 
+class Group(models.Model):
+    """People who are given roles together."""
+
+    name = models.CharField(max_length=63, unique=True)
+    title = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Membership(models.Model):
+    """A person is in a group."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "group"], name="member_once"),)
+
+
 class TokenKind(models.TextChoices):
     """What a token opens."""
 

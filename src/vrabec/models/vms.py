@@ -9,10 +9,11 @@ from django.db import models
 from django.db.models import Q
 
 from vrabec.lib.actor import Actor
+from vrabec.models.grants import reached
 from vrabec.models.hosts import Host
-from vrabec.models.projects import Project, granted_projects
+from vrabec.models.projects import Project
 from vrabec.models.templates import Template
-from vrabec.models.users import User
+from vrabec.models.users import Group, User
 
 
 class Seen(models.IntegerChoices):
@@ -55,10 +56,8 @@ class VmQuerySet(models.QuerySet["Vm"]):
         return self.filter(deleted_at=None)
 
     def visible_to(self, actor: Actor) -> Self:
-        """All present for administrators; else those in projects the actor has a grant in."""
-        if actor.is_administrator:
-            return self.present()
-        return self.present().filter(project_id__in=granted_projects(actor))
+        """Those present that the actor may look at."""
+        return self.present().filter(reached(actor, "vm.view"))
 
 
 _INDEXES = {
@@ -79,6 +78,8 @@ class Vm(models.Model):
     " prod web ", so that a list finds " prod " without a join.
     `cpus` and `memory_mib` are what runs; `next_...` what the next start gives, None when it is the same.
     `farm` is "" or a word that machines of one project share: no two of them are made on one host.
+    `owner` or `owner_group` may do with it what roles.py:OWNED says while they have a part in its project;
+    without one it is the project's.
     `pinned_to` are the only hosts that it may be on; none: any.
     `is_lost`: deleted because its host had it no more, or is no host of ours; it comes back when it is seen.
     `file_stem` begins the names of the files we made for it, on its host: a rename does not change it.
@@ -121,6 +122,10 @@ class Vm(models.Model):
     screen_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, related_name="vms", null=True, blank=True)
+    owner_group = models.ForeignKey(
+        Group, on_delete=models.SET_NULL, related_name="vms", null=True, blank=True
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     is_lost = models.BooleanField(default=False)

@@ -86,7 +86,7 @@ def propose(actor: Actor, *, cluster: Cluster, most: int = USUAL_MOVES, stay: It
     No step breaks a rule or leaves a host without cover that had it, when the ones before it are done.
     Raises Invalid, Forbidden.
     """
-    require(actor, "cluster.balance")
+    require(actor, "cluster.balance", cluster)
     if not 1 <= most <= MOST_MOVES:
         raise Invalid("Choose from %(least)s to %(most)s.", field="most", least=1, most=MOST_MOVES)
     found = read_movable(cluster)
@@ -115,7 +115,7 @@ def move_wanted(actor: Actor, *, cluster: Cluster, wanted: Iterable[Wanted]) -> 
 
     Raises Invalid for none or too many, Forbidden.
     """
-    require(actor, "cluster.balance")
+    require(actor, "cluster.balance", cluster)
     given = tuple(wanted)
     if not 1 <= len(given) <= MOST_MOVES:
         raise Invalid("Choose from %(least)s to %(most)s.", field="moves", least=1, most=MOST_MOVES)

@@ -22,12 +22,12 @@ def active_jobs(vm_ids: Iterable[int]) -> dict[int, Job]:
     return {job.vm_id: job for job in jobs if job.vm_id}
 
 
-def vm_cells(vm_ids: Iterable[int]) -> list[tuple[int | None, Cell]]:
-    """(project id, cell) of each machine: two queries."""
+def vm_cells(vm_ids: Iterable[int]) -> list[tuple[Vm, Cell]]:
+    """(row, cell) of each machine, with its host: two queries."""
     ids = list(vm_ids)
     jobs = active_jobs(ids)
     rows = Vm.objects.filter(pk__in=ids).select_related("host", "load")
-    return [(vm.project_id, vm_cell(vm, jobs.get(vm.pk))) for vm in rows]
+    return [(vm, vm_cell(vm, jobs.get(vm.pk))) for vm in rows]
 
 
 def vm_cell(vm: Vm, job: Job | None) -> Cell:
@@ -57,7 +57,8 @@ def vm_cell(vm: Vm, job: Job | None) -> Cell:
 
 def job_cells(job_ids: Iterable[int]) -> list[tuple[Job, Cell]]:
     """(job, cell) of each job: one query."""
-    return [(job, job_cell(job)) for job in Job.objects.filter(pk__in=list(job_ids))]
+    rows = Job.objects.filter(pk__in=list(job_ids)).select_related("vm__host")
+    return [(job, job_cell(job)) for job in rows]
 
 
 def job_cell(job: Job) -> Cell:

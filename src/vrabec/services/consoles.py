@@ -43,7 +43,7 @@ def make_ticket(actor: Actor, *, vm: Vm, kind: str, take: bool = False) -> Ticke
 
     Raises Forbidden, Invalid, WrongState when the machine is off or its host silent.
     """
-    require(actor, "vm.console", vm.project_id)
+    require(actor, "vm.console", vm)
     if kind not in ConsoleKind.values:
         raise Invalid("A console is vnc or serial.", field="kind")
     _require_running(vm)
@@ -85,7 +85,7 @@ def may_watch(actor: Actor, *, vm_id: int) -> Vm:
     Raises NotFound, Forbidden.
     """
     vm = get_vm(actor, vm_id=vm_id)
-    require(actor, "vm.console", vm.project_id)
+    require(actor, "vm.console", vm)
     return vm
 
 

@@ -9,6 +9,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
 from vrabec.models.projects import Project
 from vrabec.services.lists import VmList, VmQuery, list_vms
+from vrabec.services.permissions import rights
 from vrabec.services.places import host_names
 from vrabec.services.projects import list_projects
 from vrabec.services.verbs import Refusal, allowed_verbs
@@ -40,7 +41,7 @@ def find(actor: Actor, text: str) -> Found:
     """Machines, hosts and projects whose names hold `text`; a machine of just this name stands first."""
     vms = _machines(actor, text)
     first = vms.rows[0] if vms.rows else None
-    verbs = allowed_verbs(actor, first, busy=first.pk in vms.jobs) if first else ()
+    verbs = allowed_verbs(rights(actor, [first]), first, busy=first.pk in vms.jobs) if first else ()
     wanted = text.lower()
     hosts = tuple(name for name in host_names(actor) if wanted in name.lower())[:MOST]
     projects = tuple(

@@ -115,7 +115,7 @@ def _failure(folder: Path, one: Watched) -> OSError | None:
 
 def vm_history(actor: Actor, *, vm: Vm, range_: str) -> History:
     """The load of `vm` over one of RANGES; without a whole file all gaps. Raises Forbidden, OSError."""
-    require(actor, "vm.view", vm.project_id)
+    require(actor, "vm.view", vm)
     span, until = RANGES[range_], now().timestamp()
     found = rings.read(_path(directory(), vm.pk), vm.uuid, span=span, until=until, points=POINTS)
     columns = zip(METRICS, found.averages, found.maxima, strict=True)

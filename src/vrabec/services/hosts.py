@@ -14,11 +14,12 @@ from vrabec.lib.errors import Conflict, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
 from vrabec.models.clusters import Cluster
+from vrabec.models.grants import granted
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.host_looks import check_uri, confirmed_key
-from vrabec.services.permissions import require
+from vrabec.services.permissions import may, require, require_somewhere
 from vrabec.services.placement import take_lock
 from vrabec.services.queue import queue_host_job
 from vrabec.services.record import record
@@ -28,19 +29,26 @@ STATES = (*HostState.values, MAINTENANCE)
 
 
 def list_hosts(actor: Actor, *, state: str = "") -> QuerySet[Host]:
-    """All hosts by name, each with `vm_count` and `promised_mib`: one query. `state` is one of STATES, or "".
+    """The hosts that `actor` sees by name, each with `vm_count` and `promised_mib`: one query.
 
-    Raises Invalid, Forbidden.
+    `state` is one of STATES, or "". Raises Invalid, Forbidden.
     """
-    require(actor, "host.list")
+    require_somewhere(actor, "host.list")
     if state and state not in STATES:
         raise Invalid("Choose one of: %(known)s.", field="state", known=", ".join(STATES))
     present = Q(vms__deleted_at=None)
     on = present & (Q(vms__wished=Wished.ON) | Q(vms__seen__in=(Seen.RUNNING, Seen.PAUSED)))
-    counted = Host.objects.present().annotate(
+    counted = _seen_by(actor).annotate(
         vm_count=Count("vms", filter=present), promised_mib=Sum("vms__memory_mib", filter=on, default=0)
     )
     return _in_state(counted, state).select_related("cluster").order_by("name")
+
+
+def _seen_by(actor: Actor) -> QuerySet[Host]:
+    """All, or those of the clusters that somebody looks after."""
+    if may(actor, "host.list"):
+        return Host.objects.present()
+    return Host.objects.present().filter(cluster__in=granted(actor, "host.list", "cluster"))
 
 
 def _in_state(hosts: QuerySet[Host], state: str) -> QuerySet[Host]:
@@ -101,7 +109,7 @@ def add_host(actor: Actor, *, name: str, uri: str, fingerprint: str = "", cluste
 
 def change_host(actor: Actor, *, host: Host, cluster: str) -> Host:
     """Put a host into another cluster; what runs on it goes on running. Raises Invalid, Forbidden."""
-    require(actor, "host.change")
+    require(actor, "host.change", host)
     with transaction.atomic():
         Host.objects.filter(pk=host.pk).update(cluster_id=locked_cluster(cluster))
         record(actor, "host.change", of=host, cluster=cluster)
@@ -122,7 +130,7 @@ def confirm_host(actor: Actor, *, host: Host, fingerprint: str) -> Host:
 
     Raises Invalid where the host is not reached by ssh, Conflict, Forbidden.
     """
-    require(actor, "host.confirm")
+    require(actor, "host.confirm", host)
     if not ssh.is_ssh(host.uri):
         raise Invalid("%(name)s is not reached by ssh: it has no key to confirm.", name=host.name)
     key = confirmed_key(host.uri, fingerprint)
@@ -136,7 +144,7 @@ def confirm_host(actor: Actor, *, host: Host, fingerprint: str) -> Host:
 
 def remove_host(actor: Actor, *, host: Host) -> None:
     """Forget a host; everything on it goes on running. Raises Conflict while machines of ours are there."""
-    require(actor, "host.remove")
+    require(actor, "host.remove", host)
     with transaction.atomic():
         take_lock()
         ours = Vm.objects.present().filter(host=host, is_managed=True).count()

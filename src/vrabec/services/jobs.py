@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, prefetch_related_objects
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
-from vrabec.lib.errors import Conflict, Forbidden, NotFound, WrongState
+from vrabec.lib.errors import Conflict, NotFound, WrongState
 from vrabec.models.composed import composed
+from vrabec.models.grants import has_way_past_projects
 from vrabec.models.jobs import ACTIVE, Job, JobQuerySet, JobState
-from vrabec.services.permissions import may
+from vrabec.services.permissions import may, refused
 from vrabec.services.queue import announce_job, queue
 from vrabec.services.record import record
 
@@ -41,6 +42,13 @@ def few_open_jobs(actor: Actor, most: int) -> list[Job]:
 
 def _newest_open(actor: Actor, most: int) -> JobQuerySet:
     return open_jobs(actor)[:most]
+
+
+def with_machines(actor: Actor, jobs: list[Job]) -> list[Job]:
+    """These jobs with their machines and hosts in memory, where what `actor` may do hangs on them."""
+    if has_way_past_projects(actor, "job.cancel") or actor.held.withheld:
+        prefetch_related_objects(jobs, "vm__host")
+    return jobs
 
 
 def jobs_of(actor: Actor, which: str) -> JobQuerySet:
@@ -70,8 +78,8 @@ def get_job(actor: Actor, *, job_id: int) -> Job:
 
 
 def may_change(actor: Actor, job: Job, action: str) -> bool:
-    """Whether `actor` may cancel, retry or dismiss `job`: as an owner of its project today."""
-    return may(actor, action, job.project_id)
+    """Whether `actor` may cancel, retry or dismiss `job`, today."""
+    return may(actor, action, job)
 
 
 def can_cancel(job: Job) -> bool:
@@ -150,4 +158,4 @@ def _go_on(job: Job) -> Job:
 
 def _require(actor: Actor, job: Job, action: str) -> None:
     if not may_change(actor, job, action):
-        raise Forbidden("Only an owner of the project may do this.")
+        raise refused(actor, action)

@@ -51,7 +51,7 @@ class Return:
 
 def plan_maintenance(actor: Actor, *, host: Host) -> Outlook:
     """How the host would be emptied now. Nothing is changed. Raises Forbidden."""
-    require(actor, "host.maintain")
+    require(actor, "host.maintain", host)
     return outlook_of(host, tried=_tried_last(host))
 
 
@@ -61,7 +61,7 @@ def maintain_host(actor: Actor, *, host: Host, rest: str = LEAVE) -> Job:
     `rest` says what becomes of machines that cannot move, one of RESTS. Raises Invalid, Conflict while such a
     job works on the host already, Forbidden.
     """
-    require(actor, "host.maintain")
+    require(actor, "host.maintain", host)
     if rest not in RESTS:
         raise Invalid("Choose one of: %(known)s.", field="rest", known=", ".join(RESTS))
     with transaction.atomic():
@@ -75,7 +75,7 @@ def maintain_host(actor: Actor, *, host: Host, rest: str = LEAVE) -> Job:
 
 def what_returns(actor: Actor, *, host: Host) -> Return:
     """What ending the host's maintenance would bring back now. Raises Forbidden."""
-    require(actor, "host.resume")
+    require(actor, "host.resume", host)
     if host.maintenance_since is None:
         return Return((), ())
     done = Job.objects.filter(parent__kind=MAINTAIN, parent__host=host, state=JobState.DONE)
@@ -110,7 +110,7 @@ def resume_host(actor: Actor, *, host: Host, bring_back: bool = True) -> Job:
     Raises WrongState when it is in none, or does not answer and is to get machines back, Conflict while it is
     being emptied, Forbidden.
     """
-    require(actor, "host.resume")
+    require(actor, "host.resume", host)
     with transaction.atomic():
         take_lock()
         host = Host.objects.get(pk=host.pk)

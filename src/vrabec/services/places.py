@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.models.bulk import marks
-from vrabec.models.composed import composed
+from vrabec.models.composed import asked, composed
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job
 from vrabec.models.projects import Project
@@ -142,7 +141,7 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
     rows = known[:MAX_BRANCHES]
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
     leaves = _leaves(kind, shown, here)
-    [[templates, projects, vms]] = _asked(_AMOUNTS)
+    [[templates, projects, vms]] = asked(_AMOUNTS)
     is_whole = kind == "host"
     return Places(
         vms=vms if is_whole else sum(row.count for row in known),
@@ -179,9 +178,9 @@ def _kind(actor: Actor) -> str:
 def _rows(actor: Actor, kind: str) -> list[Row]:
     """The branches that `actor` sees."""
     if kind == "host":
-        return [_host_row(*values) for values in _asked(_HOSTS)]
+        return [_host_row(*values) for values in asked(_HOSTS)]
     seen = composed(_project_ids, replace(actor, address=""))
-    rows = _asked(_PROJECTS % {"ids": seen.text}, seen.values) if seen.text else []
+    rows = asked(_PROJECTS % {"ids": seen.text}, seen.values) if seen.text else []
     return [Row(pk, name, title or name, "online", "", count) for pk, name, title, count in rows]
 
 
@@ -208,7 +207,7 @@ def _leaves(kind: str, shown: Collection[int], here: Vm | None) -> dict[int | No
         return {}
     text = _LEAVES % {"active": f"({marks(ACTIVE)})", "ids": " UNION ALL ".join(parts)}
     found: dict[int | None, list[Leaf]] = {}
-    for row in map(_LeafRow._make, _asked(text, [*ACTIVE, *wanted])):
+    for row in map(_LeafRow._make, asked(text, [*ACTIVE, *wanted])):
         found.setdefault(row.host_id if kind == "host" else row.project_id, []).append(_leaf(row))
     return found
 
@@ -219,12 +218,6 @@ def _leaf(row: _LeafRow) -> Leaf:
     stand = Stand(row.host_state, since) if row.host_state else None
     state = shown_vm(row._replace(state_since=since), job, stand)
     return Leaf(row.pk, row.name, state.key, state.label)
-
-
-def _asked(text: str, values: Collection[Any] = ()) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(text, list(values))
-        return list(cursor.fetchall())
 
 
 def _branch(row: Row, leaves: dict[int | None, list[Leaf]], shown: set[int]) -> Branch:

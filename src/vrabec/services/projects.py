@@ -12,7 +12,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.composed import composed
-from vrabec.models.projects import Project, ProjectQuerySet, Role
+from vrabec.models.projects import Project, ProjectQuerySet
 from vrabec.services.permissions import require
 from vrabec.services.record import record
 
@@ -45,11 +45,9 @@ def _first_names(actor: Actor, most: int) -> QuerySet[Project, Any]:
     return list_projects(actor).values_list("name", "title")[:most]
 
 
-def owned_projects(actor: Actor) -> QuerySet[Project]:
-    """The projects in which `actor` may make machines, by name."""
-    if actor.is_administrator:
-        return list_projects(actor)
-    return Project.objects.filter(grants__user_id=actor.user_id, grants__role=Role.OWNER).order_by("name")
+def projects_for(actor: Actor, verb: str) -> QuerySet[Project]:
+    """The projects in which `actor` may do `verb`, by name."""
+    return Project.objects.open_to(actor, verb).order_by("name")
 
 
 def get_project(actor: Actor, *, name: str) -> Project:

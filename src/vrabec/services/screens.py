@@ -36,7 +36,7 @@ def has_screen(vm: Vm) -> bool:
 
 def ask_screen(actor: Actor, *, vm: Vm) -> None:
     """Want a new picture; it comes within seconds, and the pages are told. Raises WrongState, Forbidden."""
-    require(actor, "vm.screen", vm.project_id)
+    require(actor, "vm.screen", vm)
     require_answer(vm)
     if vm.seen not in SHOWS:
         raise WrongState("%(name)s does not run: its screen shows nothing.", name=vm.name)
@@ -45,7 +45,7 @@ def ask_screen(actor: Actor, *, vm: Vm) -> None:
 
 def get_screen(actor: Actor, *, vm: Vm) -> bytes:
     """The last picture, a PNG file. Raises NotFound before the first, Forbidden."""
-    require(actor, "vm.screen", vm.project_id)
+    require(actor, "vm.screen", vm)
     screen = VmScreen.objects.filter(vm=vm).exclude(png=b"").first()
     if screen is None:
         raise NotFound("No picture of the screen of %(name)s was taken yet: ask for one.", name=vm.name)

@@ -45,7 +45,7 @@ def targets_of(actor: Actor, *, vm: Vm, cover_yields: bool = False) -> tuple[Tar
 
     `cover_yields`: also where N+1 is kept, a host that takes its room would do.
     """
-    require(actor, "vm.migrate", vm.project_id)
+    require(actor, "vm.migrate", vm)
     hosts = {host.pk: host for host in Host.objects.present()}
     barring = _barring(vm, hosts.values())
     ask = _ask(vm, {host_id: whys[0] for host_id, whys in barring.items() if whys})

@@ -11,7 +11,7 @@ from vrabec.lib.errors import Conflict, VrabecError, WrongState
 from vrabec.models.hosts import HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
-from vrabec.services.permissions import ACTIONS, Level, level_of, refused
+from vrabec.services.permissions import Rights, refused, rights
 from vrabec.services.queue import in_the_way, queue_vm_job
 from vrabec.services.record import record
 from vrabec.services.whereabouts import running_twins
@@ -37,12 +37,12 @@ Clause = tuple[str, str]
 
 @dataclass(frozen=True)
 class Known:
-    """What decides about a machine beside its own row: the actor's level, a job that copies it, one on it.
+    """What decides about a machine beside its own row: the actor's rights, a job that copies it, one on it.
 
     `has_running_twin`: a machine with its UUID runs on another host.
     """
 
-    level: Level
+    rights: Rights
     copying: Job | None = None
     working: Job | None = None
     has_running_twin: bool = False
@@ -137,16 +137,14 @@ def refusal(verb: str, seen: Seen) -> str:
 def require_verb(actor: Actor, vm: Vm, verb: str) -> None:
     """Raise Forbidden, WrongState, or Conflict while it is copied, when `actor` may not do `verb` now."""
     has_running_twin = verb in RUNS and vm.pk in running_twins([vm])
-    known = Known(
-        level_of(actor, vm.project_id), copies_of([vm.pk]).get(vm.pk), has_running_twin=has_running_twin
-    )
+    known = Known(rights(actor, [vm]), copies_of([vm.pk]).get(vm.pk), has_running_twin=has_running_twin)
     if refused_now := why_not(actor, vm, verb, known):
         raise refused_now.error
 
 
 def why_not(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
     """Why `actor` may not do `verb` to `vm` now, if so: no query."""
-    if known.level < ACTIONS[f"vm.{verb}"]:
+    if not known.rights.may(f"vm.{verb}", vm):
         return Refusal(refused(actor, f"vm.{verb}"), FORBIDDEN)
     if not host_answers(vm):
         return Refusal(WrongState(SILENT, name=vm.name), _SILENT_CLAUSE)
@@ -181,17 +179,14 @@ def require_answer(vm: Vm) -> None:
         raise WrongState(SILENT, name=vm.name)
 
 
-def allowed_verbs(actor: Actor, vm: Vm, *, busy: bool = False) -> tuple[str, ...]:
+def allowed_verbs(found: Rights, vm: Vm, *, busy: bool = False) -> tuple[str, ...]:
     """The verbs that the machine's state and the actor's rights allow now, in the table's order."""
     if busy or not host_answers(vm):
         return ()
-    level = level_of(actor, vm.project_id)
     return tuple(
         name
         for name, verb in VERBS.items()
-        if vm.seen in verb.states
-        and (vm.is_managed or not verb.managed_only)
-        and level >= ACTIONS[f"vm.{name}"]
+        if vm.seen in verb.states and (vm.is_managed or not verb.managed_only) and found.may(f"vm.{name}", vm)
     )
 
 

@@ -18,7 +18,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services.cells import active_jobs
 from vrabec.services.lists import VmQuery, found_vms
-from vrabec.services.permissions import ACTIONS, levels_of, refused, require
+from vrabec.services.permissions import refused, require, rights
 from vrabec.services.placement import Starts, take_lock
 from vrabec.services.verbs import (
     BUSY,
@@ -118,16 +118,9 @@ def choose_many(actor: Actor, selection: Selection) -> Chosen:
     require(actor, "vm.bulk")
     vms = _selected(actor, selection)
     ids = [vm.pk for vm in vms]
-    levels, copying, working = (
-        levels_of(actor, (vm.project_id for vm in vms)),
-        copies_of(ids),
-        active_jobs(ids),
-    )
+    found, copying, working = rights(actor, vms), copies_of(ids), active_jobs(ids)
     twins = running_twins(vms)
-    known = {
-        vm.pk: Known(levels[vm.project_id], copying.get(vm.pk), working.get(vm.pk), vm.pk in twins)
-        for vm in vms
-    }
+    known = {vm.pk: Known(found, copying.get(vm.pk), working.get(vm.pk), vm.pk in twins) for vm in vms}
     return Chosen(vms, known, tuple(sorted({*selection.ids} - {*ids})))
 
 
@@ -161,9 +154,9 @@ def refusals(actor: Actor, chosen: Chosen, verb: str) -> dict[int, Refusal]:
 def _refusal(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
     if verb != TAG:
         return why_not(actor, vm, verb, known)
-    return (
-        None if known.level >= ACTIONS["vm.describe"] else Refusal(refused(actor, "vm.describe"), FORBIDDEN)
-    )
+    if known.rights.may("vm.describe", vm):
+        return None
+    return Refusal(refused(actor, "vm.describe"), FORBIDDEN)
 
 
 def _without_room(starts: Starts, vm: Vm) -> Refusal | None:

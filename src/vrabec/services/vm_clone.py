@@ -39,7 +39,7 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
     """
     require_verb(actor, vm, "clone")
     project = project_named(actor, wish.project)
-    require(actor, "vm.create", project.pk)
+    require(actor, "vm.create", project)
     check_guest(wish)
     with transaction.atomic():
         _require_no_other(vm)
@@ -84,5 +84,6 @@ def _reserve(actor: Actor, vm: Vm, name: str, project: Project) -> Vm:
             wished=Wished.OFF,
             has_agent=vm.has_agent,
             created_by_id=actor.user_id or None,
+            owner_id=actor.user_id or None,
         )
     )

@@ -49,7 +49,7 @@ def describe_vm(actor: Actor, *, vm: Vm, words: VmWords) -> Vm:
 
     Raises Invalid naming the field and its limit, Forbidden.
     """
-    require(actor, "vm.describe", vm.project_id)
+    require(actor, "vm.describe", vm)
     return write_words(actor, vm, words)
 
 

@@ -24,7 +24,7 @@ def pin_vm(actor: Actor, *, vm_id: int, hosts: Iterable[str]) -> Vm:
     Raises NotFound, Invalid for a host that is not there, Conflict unless its own is among them, Forbidden.
     """
     vm = get_vm(actor, vm_id=vm_id)
-    require(actor, "vm.pin")
+    require(actor, "vm.pin", vm)
     wanted = hosts_named(hosts)
     with transaction.atomic():
         take_lock()

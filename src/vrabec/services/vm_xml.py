@@ -18,7 +18,7 @@ from vrabec.services.permissions import require
 
 def get_xml(actor: Actor, *, vm: Vm) -> VmXml:
     """The definition as last seen. Raises NotFound before the first look, Forbidden."""
-    require(actor, "vm.xml", vm.project_id)
+    require(actor, "vm.xml", vm)
     found = VmXml.objects.filter(vm=vm).first()
     if found is None:
         raise NotFound(

@@ -50,7 +50,7 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
     Raises Invalid (naming every broken limit), NotFound, Forbidden, Conflict for a taken name, NoCapacity.
     """
     project = project_named(actor, wish.project)
-    require(actor, "vm.create", project.pk)
+    require(actor, "vm.create", project)
     wish, template = _checked(wish)
     pinned = _pinned(actor, wish)
     with transaction.atomic():
@@ -70,7 +70,7 @@ def place_vm(actor: Actor, *, wish: VmWish) -> Placement:
     Raises Invalid naming every broken limit, NotFound, Forbidden.
     """
     project = project_named(actor, wish.project)
-    require(actor, "vm.place", project.pk)
+    require(actor, "vm.place", project)
     wish = replace(
         wish, name="unnamed", address="", gateway="", ssh_keys=(), password="", run=(), user_data=""
     )
@@ -243,6 +243,7 @@ def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, h
         wished=Wished.ON,
         has_agent=template.has_agent,
         created_by_id=actor.user_id or None,
+        owner_id=actor.user_id or None,
     )
     return save_new(vm)
 

@@ -5,7 +5,7 @@ Live routes bypass Django's middleware, so everything it would check is checked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -17,10 +17,11 @@ from django.http.request import validate_host
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Forbidden, Unauthenticated
-from vrabec.models.projects import Grant
+from vrabec.models.jobs import Job
 from vrabec.models.users import User
+from vrabec.models.vms import Vm
 from vrabec.services.people import actor_of
-from vrabec.services.permissions import require
+from vrabec.services.permissions import Rights, all_rights, require
 from vrabec.services.tokens import user_of_token
 
 
@@ -51,23 +52,25 @@ class Caller:
 
 @dataclass
 class Viewer:
-    """A caller let in: the actor and the projects whose rows they see; asked again every half minute."""
+    """A caller let in: the actor and what they may look at; asked again every half minute."""
 
     actor: Actor
-    projects: frozenset[int] = field(default_factory=frozenset)
+    rights: Rights
 
-    def sees(self, project_id: int | None) -> bool:
-        """Whether rows of this project are for them."""
-        return self.actor.is_administrator or project_id in self.projects
+    def sees(self, vm: Vm) -> bool:
+        """Whether this machine is for them."""
+        return self.rights.may("vm.view", vm)
+
+    def sees_job(self, job: Job) -> bool:
+        """Whether this job is for them; its machine and host are in memory."""
+        return job.created_by_id == self.actor.user_id or self.rights.may("job.view", job)
 
 
 def admit(caller: Caller, action: str) -> Viewer:
     """Let `caller` in for `action`; reads the database. Raises Unauthenticated, Forbidden."""
     actor = identify(caller)
     require(actor, action)
-    granted = Grant.objects.filter(user_id=actor.user_id, project__isnull=False)
-    ids = granted.values_list("project_id", flat=True)
-    return Viewer(actor, frozenset(i for i in ids if i is not None))
+    return Viewer(actor, all_rights(actor))
 
 
 def identify(caller: Caller) -> Actor:

@@ -18,6 +18,7 @@ from vrabec.lib import wire
 from vrabec.models.changes import web_socket
 from vrabec.models.vms import Vm
 from vrabec.services import cells
+from vrabec.services.permissions import may
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -146,11 +147,11 @@ class Hub:
 
 
 def _messages(viewer: Viewer, vms: Any, jobs: Any, hosts: Any, new: set[int]) -> list[bytes]:
-    mine = [cell for project_id, cell in vms if viewer.sees(project_id)]
+    mine = [cell for vm, cell in vms if viewer.sees(vm)]
     said = {
         "vm": [cell for cell in mine if not cell["gone"]],
-        "job": [cell for job, cell in jobs if _sees_job(viewer, job)],
-        "host": hosts if viewer.actor.is_administrator else [],
+        "job": [cell for job, cell in jobs if viewer.sees_job(job)],
+        "host": hosts if may(viewer.actor, "host.view") else [],
     }
     gone = [cell["id"] for cell in mine if cell["gone"]]
     fresh = [cell["id"] for cell in said["vm"] if cell["id"] in new]
@@ -159,10 +160,6 @@ def _messages(viewer: Viewer, vms: Any, jobs: Any, hosts: Any, new: set[int]) ->
         *([event("gone", {"vm": gone})] if gone else []),
         *([event("new", {"vm": fresh})] if fresh else []),
     ]
-
-
-def _sees_job(viewer: Viewer, job: Any) -> bool:
-    return viewer.sees(job.project_id) or job.created_by_id == viewer.actor.user_id
 
 
 def event(name: str, data: Any) -> bytes:

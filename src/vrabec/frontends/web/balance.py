@@ -35,8 +35,8 @@ class Stay:
 @page("cluster.balance", methods=("GET", "POST"))
 def show(request: PageRequest, cluster_id: int) -> HttpResponse:
     """What would move; posted: make the chosen moves."""
-    require(request.actor, "cluster.balance")
     cluster = get_cluster(request.actor, cluster_id=cluster_id)
+    require(request.actor, "cluster.balance", cluster)
     if request.method == "GET":
         return _shown(request, cluster)
     chosen = tuple(_wanted(request.POST.getlist("move")[: MOST_MOVES + 1]))

@@ -55,6 +55,7 @@ def new(request: PageRequest) -> HttpResponse:
 def change(request: PageRequest, cluster_id: int) -> HttpResponse:
     """The settings of one."""
     cluster = get_cluster(request.actor, cluster_id=cluster_id)
+    require(request.actor, "cluster.change", cluster)
     if request.method == "GET":
         ratios = {name: f"{getattr(cluster, name):g}" for name in ("memory_ratio", "cpu_ratio")}
         whole = {name: str(getattr(cluster, name)) for name in _WHOLE}
@@ -80,6 +81,7 @@ def remove(request: PageRequest, cluster_id: int) -> HttpResponse:
 def of_host(request: PageRequest, host_id: int) -> HttpResponse:
     """Which cluster a host is in."""
     host = get_host(request.actor, host_id=host_id)
+    require(request.actor, "host.change", host)
     typed = request.POST.get("cluster", host.cluster.name if host.cluster else "")[:MAX_TYPED]
     error = None
     if request.method == "POST":

@@ -13,7 +13,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.units import show_copy
 from vrabec.models.jobs import Job, JobState
 from vrabec.services import jobs as jobs_service
-from vrabec.services.projects import owned_projects
+from vrabec.services.permissions import rights
 from vrabec.services.states import TITLES
 
 MAX_ROWS = 30
@@ -121,13 +121,9 @@ def drawer_of(actor: Actor, *, show: str, is_open: bool = False) -> Drawer:
 
 
 def job_rows(actor: Actor, jobs: list[Job]) -> list[JobRow]:
-    """Rows for `jobs`; what may be done to them is found out in one query."""
-    owned = (
-        None
-        if actor.is_administrator or not jobs
-        else set(owned_projects(actor).values_list("pk", flat=True))
-    )
-    return [_row(job, may_change=owned is None or job.project_id in owned) for job in jobs]
+    """Rows for `jobs`; what may be done to them is found out for all of them at once."""
+    found = rights(actor, jobs_service.with_machines(actor, jobs))
+    return [_row(job, may_change=found.may("job.cancel", job)) for job in jobs]
 
 
 def job_title(job: Job) -> str:

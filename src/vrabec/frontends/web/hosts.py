@@ -90,6 +90,7 @@ def add(request: PageRequest) -> HttpResponse:
 def confirm(request: PageRequest, host_id: int) -> HttpResponse:
     """Look at a host again whose SSH key is another now: the look asks whether to trust it."""
     host = get_host(request.actor, host_id=host_id)
+    require(request.actor, "host.confirm", host)
     job = look_at_host(request.actor, uri=host.uri)
     return _go_on(request, job.pk, {"name": host.name, "host": host.name})
 

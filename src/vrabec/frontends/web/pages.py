@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as draw
 
 from vrabec.frontends.web.frame import frame_of
+from vrabec.services.permissions import may
 
 _KINDS = {messages.SUCCESS: "ok", messages.WARNING: "warn", messages.ERROR: "bad"}
 
@@ -31,10 +33,12 @@ def render(
     status: int = 200,
     bare: bool = False,
 ) -> HttpResponse:
-    """A whole page; in the shell for somebody who is signed in, unless `bare`."""
+    """A whole page; in the shell for somebody who is signed in, unless `bare`. There `may` asks for verbs."""
     signed_in = hasattr(request, "actor") and not bare and not request.person.must_change_password  # type: ignore[attr-defined]
     context = dict(context or {})
     shell = frame_of(request, context.get("vm")) if signed_in else None
+    if signed_in:
+        context["may"] = partial(may, request.actor)  # type: ignore[attr-defined]
     context |= {"shell": shell, "flashes": [] if bare else _flashes(request)}
     return draw(request, template, context, status=status)
 

@@ -16,7 +16,7 @@ from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, VrabecErr
 from vrabec.lib.units import exact_mib, parse_mib
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
-from vrabec.services.projects import owned_projects
+from vrabec.services.projects import list_projects, projects_for
 from vrabec.services.vm_adopt import adopt_vm
 from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm, rename_vm, resize_vm
@@ -32,7 +32,7 @@ MAX_KEYS_TYPED = 200_000
 def describe(request: PageRequest, vm_id: int) -> HttpResponse:
     """Description and tags."""
     vm = get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.describe", vm.project_id)
+    require(request.actor, "vm.describe", vm)
     if request.method == "GET":
         typed = {"description": vm.description, "tags": " ".join(vm.tags), "farm": vm.farm}
         return _form(request, vm, "describe", typed)
@@ -62,7 +62,7 @@ def adopt(request: PageRequest, vm_id: int) -> HttpResponse:
 
 
 def _adopt_form(request: PageRequest, vm: Vm, project: str, error: VrabecError | None = None) -> HttpResponse:
-    names = [(found.name, found.shown_name) for found in owned_projects(request.actor)]
+    names = [(found.name, found.shown_name) for found in list_projects(request.actor)]
     choice = [("", gettext("None: for administrators alone")), *names]
     return _form(request, vm, "adopt", {"project": project, "projects": choice}, error)
 
@@ -71,7 +71,7 @@ def _adopt_form(request: PageRequest, vm: Vm, project: str, error: VrabecError |
 def pin(request: PageRequest, vm_id: int) -> HttpResponse:
     """The hosts that it may be on."""
     vm = get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.pin")
+    require(request.actor, "vm.pin", vm)
     if request.method == "GET":
         return _form(
             request, vm, "pin", {"hosts": " ".join(sorted(host.name for host in vm.pinned_to.all()))}
@@ -88,7 +88,7 @@ def pin(request: PageRequest, vm_id: int) -> HttpResponse:
 def rename(request: PageRequest, vm_id: int) -> HttpResponse:
     """Another name."""
     vm = get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.rename", vm.project_id)
+    require(request.actor, "vm.rename", vm)
     if request.method == "GET":
         return _form(request, vm, "rename", {"name": vm.name})
     typed = {"name": request.POST.get("name", "")[:MAX_TYPED].strip()}
@@ -103,7 +103,7 @@ def rename(request: PageRequest, vm_id: int) -> HttpResponse:
 def clone(request: PageRequest, vm_id: int) -> HttpResponse:
     """A copy of it."""
     vm = get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.clone", vm.project_id)
+    require(request.actor, "vm.clone", vm)
     if request.method == "GET":
         project = vm.project.name if vm.project else ""
         typed = {"name": f"{vm.name[:60]}-2", "project": project, "ssh_keys": ""}
@@ -121,7 +121,7 @@ def clone(request: PageRequest, vm_id: int) -> HttpResponse:
 def _clone_form(
     request: PageRequest, vm: Vm, typed: dict[str, str], error: VrabecError | None = None
 ) -> HttpResponse:
-    projects = [(project.name, project.shown_name) for project in owned_projects(request.actor)]
+    projects = [(project.name, project.shown_name) for project in projects_for(request.actor, "vm.create")]
     return _form(request, vm, "clone", typed | {"projects": projects}, error)
 
 
@@ -136,7 +136,7 @@ def hardware(request: PageRequest, vm_id: int) -> HttpResponse:
 def resize(request: PageRequest, vm_id: int) -> HttpResponse:
     """Other sizes."""
     vm = get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.resize", vm.project_id)
+    require(request.actor, "vm.resize", vm)
     typed = {name: request.POST.get(name, "")[:MAX_TYPED].strip() for name in _sizes_of(vm)}
     try:
         resize_vm(request.actor, vm=vm, sizes=_read_sizes(vm, typed))

@@ -23,7 +23,7 @@ FORM = "vms/migrate.html"
 def migrate(request: PageRequest, vm_id: int) -> HttpResponse:
     """Where to."""
     vm = get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.migrate", vm.project_id)
+    require(request.actor, "vm.migrate", vm)
     if request.method == "GET":
         return _form(request, vm, "", TooFast.SLOW)
     to = request.POST.get("to", "")[:MAX_TYPED]

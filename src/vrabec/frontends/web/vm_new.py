@@ -23,7 +23,7 @@ from vrabec.services.clusters import list_clusters
 from vrabec.services.hosts import list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
-from vrabec.services.projects import owned_projects
+from vrabec.services.projects import projects_for
 from vrabec.services.sizes import SIZE_OF, SIZES, Size
 from vrabec.services.templates import list_templates
 from vrabec.services.vms import create_vm
@@ -79,9 +79,9 @@ class Room:
 @page("vm.create", methods=("GET", "POST"))
 def new(request: PageRequest) -> HttpResponse:
     """The form; sent, it makes the machine and shows it."""
-    projects = list(owned_projects(request.actor))
+    projects = list(projects_for(request.actor, "vm.create"))
     if not projects:
-        raise Forbidden("Only an owner of a project may make machines. Ask an administrator for a project.")
+        raise Forbidden("Only a member of a project may make machines. Ask an administrator for a project.")
     if request.method == "GET":
         return _form(request, typed_of(request.GET), projects)
     typed = typed_of(request.POST)

@@ -31,7 +31,7 @@ def start(request: PageRequest, vm_id: int) -> HttpResponse:
 def shutdown(request: PageRequest, vm_id: int) -> HttpResponse:
     """Ask the guest to shut down. GET asks after how long its plug is to be pulled."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.shutdown", vm.project_id)
+    require(request.actor, "vm.shutdown", vm)
     if request.method == "GET":
         return _ask(request, "shutdown", vm, {"seconds": vms.SHUTDOWN_SECONDS})
     typed = request.POST.get("deadline_seconds", str(vms.SHUTDOWN_SECONDS)).strip()[:10]
@@ -48,7 +48,7 @@ def shutdown(request: PageRequest, vm_id: int) -> HttpResponse:
 def power_off(request: PageRequest, vm_id: int) -> HttpResponse:
     """Pull the plug. GET says what a hibernated machine loses."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.power_off", vm.project_id)
+    require(request.actor, "vm.power_off", vm)
     if request.method == "GET":
         return _ask(request, "power_off", vm, {})
     return _act(request, vm_id, vms.power_off_vm)
@@ -104,7 +104,7 @@ def resume(request: PageRequest, vm_id: int) -> HttpResponse:
 def delete(request: PageRequest, vm_id: int) -> HttpResponse:
     """Say what is lost and ask for the name; then queue it."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
-    require(request.actor, "vm.delete", vm.project_id)
+    require(request.actor, "vm.delete", vm)
     typed = request.POST.get("name", "")
     about = {"typed": typed, "load": getattr(vm, "load", None)}
     if request.method == "GET":

@@ -29,9 +29,9 @@ from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.history import cpu_lines
 from vrabec.services.jobs import open_jobs
 from vrabec.services.lists import PER_PAGE, SORTS, Page, VmQuery, page_of, without_each
-from vrabec.services.permissions import may
+from vrabec.services.permissions import may, may_somewhere, rights
 from vrabec.services.places import host_names
-from vrabec.services.projects import owned_projects, project_names
+from vrabec.services.projects import project_names
 from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
@@ -146,7 +146,7 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     vm = vms.get_vm(request.actor, vm_id=vm_id)
     context = about(request.actor, vm)
     context["starts_with_host"] = starts_with_host(vm)
-    context["has_screen"] = has_screen(vm) and may(request.actor, "vm.screen", vm.project_id)
+    context["has_screen"] = has_screen(vm) and context["may_screen"]
     names = may(request.actor, "host.view")
     context["bound_to"] = sorted(host.name for host in vm.pinned_to.all()) if names else []
     context |= history_of(request.actor, vm, request)
@@ -196,18 +196,20 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
     [machine] = listed([vm.pk])
     row = vm_row(machine, job, with_host=hosts)
     silent = vm.host is not None and vm.host.state == HostState.UNREACHABLE
-    verbs = allowed_verbs(actor, vm, busy=job is not None)
+    found = rights(actor, [vm])
+    verbs = allowed_verbs(found, vm, busy=job is not None)
     return {
         "vm": vm,
         "row": row,
         "verbs": verbs,
-        "edits": may(actor, "vm.describe", vm.project_id),
+        "edits": found.may("vm.describe", vm),
         "adopts": may(actor, "vm.adopt"),
         "silent": silent,
         "with_hosts": hosts,
         "twins": twins_of([vm])[vm.pk],
-        "may_console": may(actor, "vm.console", vm.project_id),
-        "may_xml": may(actor, "vm.xml", vm.project_id),
+        "may_console": found.may("vm.console", vm),
+        "may_xml": found.may("vm.xml", vm),
+        "may_screen": found.may("vm.screen", vm),
     }
 
 
@@ -245,4 +247,4 @@ def _is_id(text: str) -> bool:
 
 
 def _may_create(actor: Actor) -> bool:
-    return actor.is_administrator or owned_projects(actor).exists()
+    return may_somewhere(actor, "vm.create")

@@ -1,0 +1,146 @@
+"""Who may do what, where: roles given to people and groups on a scope, and verbs that are withheld.
+
+A scope is the site, a cluster, a project or one machine; what is given on one holds for all within.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q, QuerySet
+
+from vrabec.lib.actor import Actor
+from vrabec.models.roles import has_verb
+from vrabec.models.users import Group, Membership, User
+
+SCOPES = ("cluster", "project", "vm")
+"""Columns of a grant, of which at most one is set: none is the site."""
+_ONE_SCOPE = Q(cluster=None, project=None) | Q(cluster=None, vm=None) | Q(project=None, vm=None)
+_ONE_HOLDER = Q(user__isnull=False, group=None) | Q(user=None, group__isnull=False)
+
+
+def _scope_is(scope: str) -> Q:
+    return Q(**{f"{name}__isnull": name != scope for name in SCOPES})
+
+
+def mine(actor: Actor) -> Q:
+    """Rows that hold for the actor, as a person or by a group."""
+    groups = Membership.objects.filter(user_id=actor.user_id).values("group_id")
+    return Q(user_id=actor.user_id) | Q(group_id__in=groups)
+
+
+class Grant(models.Model):
+    """One role of one user or group, on the site or one scope."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants", null=True, blank=True)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="grants", null=True, blank=True)
+    role = models.CharField(max_length=63)
+    cluster = models.ForeignKey(
+        "Cluster", on_delete=models.CASCADE, related_name="grants", null=True, blank=True
+    )
+    project = models.ForeignKey(
+        "Project", on_delete=models.CASCADE, related_name="grants", null=True, blank=True
+    )
+    vm = models.ForeignKey("Vm", on_delete=models.CASCADE, related_name="grants", null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=_ONE_HOLDER, name="grant_has_one_holder"),
+            models.CheckConstraint(condition=_ONE_SCOPE, name="grant_has_one_scope"),
+            models.CheckConstraint(
+                condition=~Q(role="administrator") | Q(cluster=None, project=None, vm=None),
+                name="grant_administrator_is_everywhere",
+            ),
+            *(
+                models.UniqueConstraint(
+                    fields=["role", holder, *((scope,) if scope else ())],
+                    condition=Q(**{f"{holder}__isnull": False}) & _scope_is(scope),
+                    name=f"grant_once_{holder}_{scope or 'site'}",
+                )
+                for holder in ("user", "group")
+                for scope in ("", *SCOPES)
+            ),
+        )
+
+
+class Withheld(models.Model):
+    """One verb that one user or group may not do on one machine, whatever else gives it to them."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="withheld", null=True, blank=True)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="withheld", null=True, blank=True)
+    vm = models.ForeignKey("Vm", on_delete=models.CASCADE, related_name="withheld")
+    verb = models.CharField(max_length=48)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=_ONE_HOLDER, name="withheld_has_one_holder"),
+            *(
+                models.UniqueConstraint(
+                    fields=["vm", "verb", holder],
+                    condition=Q(**{f"{holder}__isnull": False}),
+                    name=f"withheld_once_{holder}",
+                )
+                for holder in ("user", "group")
+            ),
+        )
+
+
+def granted(actor: Actor, verb: str, scope: str) -> QuerySet[Grant, Any]:
+    """Ids of the scopes of one kind on which `actor` was given `verb`: 300 grants cost what three do."""
+    held: QuerySet[Grant] = Grant.objects.filter(
+        mine(actor), has_verb(verb), Q(**{f"{scope}__isnull": False})
+    )
+    found: QuerySet[Grant, Any] = held.values(f"{scope}_id")
+    return found
+
+
+def reached(actor: Actor, verb: str, vm: str = "") -> Q:
+    """The machines on which `actor` may do `verb`; `vm` is the path to a machine, "" or as "vm__".
+
+    What is asked depends on the actor's `held` alone, so that nobody pays for a way that they do not have.
+    """
+    if actor.is_administrator:
+        return Q()
+    held, ways = actor.held, Q(**{f"{vm}pk__in": ()})
+    if verb in held.site:
+        ways = Q()
+    else:
+        ways |= _reached_in_part(actor, verb, vm)
+    if verb in held.withheld:
+        kept = Withheld.objects.filter(mine(actor), verb=verb).values("vm_id")
+        ways &= ~Q(**{f"{vm}pk__in": kept})
+    return ways
+
+
+def _reached_in_part(actor: Actor, verb: str, vm: str) -> Q:
+    held, ways = actor.held, Q()
+    if verb in held.project:
+        ways |= Q(**{f"{vm}project_id__in": granted(actor, verb, "project")})
+    if verb in held.vm:
+        ways |= Q(**{f"{vm}pk__in": granted(actor, verb, "vm")})
+    if verb in held.cluster:
+        ways |= Q(**{f"{vm}host__cluster_id__in": granted(actor, verb, "cluster")})
+    if verb in held.owned:
+        ways |= _own(actor, vm)
+    return ways
+
+
+def _own(actor: Actor, vm: str) -> Q:
+    """The machines that one owns: in projects that one still has a part in."""
+    groups = Membership.objects.filter(user_id=actor.user_id).values("group_id")
+    own = Q(**{f"{vm}owner_id": actor.user_id}) | Q(**{f"{vm}owner_group_id__in": groups})
+    return own & Q(**{f"{vm}project_id__in": of_projects(actor)}) if not actor.held.site else own
+
+
+def of_projects(actor: Actor) -> QuerySet[Grant, Any]:
+    """Ids of the projects in which `actor` has any role."""
+    return Grant.objects.filter(mine(actor), project__isnull=False).values("project_id")
+
+
+def has_way_past_projects(actor: Actor, verb: str) -> bool:
+    """Whether `verb` was given on more than projects: on machines, clusters, or as their owner."""
+    held = actor.held
+    return verb in held.vm or verb in held.cluster or verb in held.owned
