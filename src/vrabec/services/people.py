@@ -65,7 +65,7 @@ def create_administrator(username: str) -> User:
     return user
 
 
-def make_sign_in_link(user: User) -> str:
+def make_sign_in_link(user: User, *, by: Actor = SYSTEM) -> str:
     """Make the secret of a link that signs `user` in once within an hour and makes them set a password."""
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -77,7 +77,7 @@ def make_sign_in_link(user: User) -> str:
             digest=digest(secret),
             expires_at=now() + LINK_LIFE,
         )
-        record(SYSTEM, "user.link", of=user)
+        record(by, "user.link", of=user)
     return secret
 
 

@@ -85,6 +85,22 @@ ACTIONS: dict[str, Level] = {
     "project.view": Level.GRANTED,
     "project.create": Level.GRANTED,
     "project.share": Level.GRANTED,
+    "site.share": Level.GRANTED,
+    "role.list": Level.SIGNED_IN,
+    "role.create": Level.GRANTED,
+    "role.change": Level.GRANTED,
+    "role.remove": Level.GRANTED,
+    "group.list": Level.GRANTED,
+    "group.create": Level.GRANTED,
+    "group.change": Level.GRANTED,
+    "group.remove": Level.GRANTED,
+    "user.list": Level.GRANTED,
+    "user.create": Level.GRANTED,
+    "user.change": Level.GRANTED,
+    "user.remove": Level.GRANTED,
+    "grant.list": Level.SIGNED_IN,
+    "grant.give": Level.SIGNED_IN,
+    "grant.take": Level.SIGNED_IN,
     "template.list": Level.SIGNED_IN,
     "template.build": Level.GRANTED,
     "network.list": Level.SIGNED_IN,
@@ -158,6 +174,10 @@ class Rights:
             or any(verb in self.given.get(way, NO_VERBS) for way in ways)
             or (verb in OWNED and self._owns(spot))
         )
+
+    def owns(self, vm: Vm) -> bool:
+        """Whether the machine is theirs, and they have a part in its project."""
+        return self._owns(_spot(vm))
 
     def _owns(self, spot: Spot) -> bool:
         has_part = bool(self.actor.held.site) or ("project", spot.project) in self.given

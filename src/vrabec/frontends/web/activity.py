@@ -68,6 +68,20 @@ WORDS = {
     "session.begin": ("user", gettext_noop("%(name)s signed in")),
     "user.create": ("user", gettext_noop("Create the user %(name)s")),
     "user.link": ("key", gettext_noop("Make a sign-in link for %(name)s")),
+    "user.change": ("user", gettext_noop("Change the user %(name)s")),
+    "user.remove": ("trash", gettext_noop("Remove the user %(name)s")),
+    "group.create": ("plus", gettext_noop("Make group %(name)s")),
+    "group.remove": ("trash", gettext_noop("Remove group %(name)s")),
+    "group.add": ("user", gettext_noop("Put %(to)s into group %(name)s")),
+    "group.drop": ("user", gettext_noop("Take %(to)s out of group %(name)s")),
+    "role.create": ("plus", gettext_noop("Make role %(name)s")),
+    "role.change": ("pencil", gettext_noop("Change role %(name)s")),
+    "role.remove": ("trash", gettext_noop("Remove role %(name)s")),
+    "grant.give": ("key", gettext_noop("Give %(to)s the role %(role)s on %(name)s")),
+    "grant.take": ("key", gettext_noop("Take the role %(role)s on %(name)s from %(to)s")),
+    "vm.withhold": ("lock", gettext_noop("Withhold %(verb)s on %(name)s from %(to)s")),
+    "vm.give_back": ("key", gettext_noop("Give %(verb)s on %(name)s back to %(to)s")),
+    "vm.transfer": ("user", gettext_noop("Give the machine %(name)s to %(to)s")),
     "account.password": ("lock", gettext_noop("%(name)s set a password")),
 }
 
@@ -76,6 +90,10 @@ NAMELESS = {
     "vm.follow": gettext_noop("%(name)s was moved by hand to another host"),
 }
 """For those who may not know hosts by name."""
+_ON_THE_SITE = {
+    "grant.give": gettext_noop("Give %(to)s the role %(role)s on the whole site"),
+    "grant.take": gettext_noop("Take the role %(role)s on the whole site from %(to)s"),
+}
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,8 @@ def lines(actor: Actor, found: Iterable[Audit]) -> list[Line]:
 
 def _line(row: Audit, names: bool) -> Line:
     icon, words = WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
+    if row.kind in ("user", "group"):
+        words = _ON_THE_SITE.get(row.action, words)
     words = words if names else NAMELESS.get(row.action, words)
     text = gettext(words) % ({"name": row.subject} | row.detail)
     return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)

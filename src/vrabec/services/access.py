@@ -1,0 +1,234 @@
+"""Access: who has which role where, which verbs are withheld, whose a machine is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound
+from vrabec.models.changes import changed
+from vrabec.models.clusters import Cluster
+from vrabec.models.grants import SCOPES, Grant, Withheld, mine, of_projects
+from vrabec.models.hosts import Host
+from vrabec.models.projects import Project
+from vrabec.models.roles import ADMINISTRATOR
+from vrabec.models.vms import Vm
+from vrabec.services.administrators import keep_one
+from vrabec.services.clusters import get_cluster
+from vrabec.services.holders import Holder, holder_named
+from vrabec.services.people import actor_of
+from vrabec.services.permissions import may, require, rights
+from vrabec.services.projects import get_project
+from vrabec.services.record import record
+from vrabec.services.roles import GRANTABLE, Described, role_named
+from vrabec.services.vms import get_vm
+
+Scope = Cluster | Project | Vm
+_SHOWN = ("user", "group", *SCOPES)
+ON_MACHINES = frozenset(verb for verb in GRANTABLE if verb.startswith(("vm.", "job."))) - {
+    "vm.create",
+    "vm.place",
+}
+"""Verbs that say something of a single machine."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """A scope by name, at most one: none is the site."""
+
+    cluster: int | None = None
+    project: str = ""
+    vm: int | None = None
+
+
+def scope_at(actor: Actor, where: Where) -> Scope | None:
+    """The scope, if `actor` may see it. Raises NotFound, Forbidden, Invalid for more than one."""
+    if sum(bool(value) for value in (where.cluster, where.project, where.vm)) > 1:
+        raise Invalid("Name a cluster, a project or a machine, one of them at most.", field="project")
+    if where.project:
+        return get_project(actor, name=where.project)
+    if where.vm:
+        return get_vm(actor, vm_id=where.vm)
+    return get_cluster(actor, cluster_id=where.cluster) if where.cluster else None
+
+
+def list_grants(actor: Actor, *, scope: Scope | None) -> QuerySet[Grant]:
+    """What is given on the scope and on what it is part of, the widest first: one query. Raises Forbidden."""
+    require_share(actor, scope)
+    widest_first = [F(name).asc(nulls_first=True) for name in ("vm", "project", "cluster")]
+    return Grant.objects.filter(reaching(scope)).select_related(*_SHOWN).order_by(*widest_first, "pk")
+
+
+def reaching(scope: Scope | None) -> Q:
+    """Grants on the scope, and on all that it lies in."""
+    found = Q(cluster=None, project=None, vm=None)
+    if isinstance(scope, Vm):
+        host = Host.objects.filter(pk=scope.host_id or 0).values("cluster_id")
+        return found | Q(vm=scope) | Q(project=scope.project_id or 0) | Q(cluster__in=host)
+    return found | Q(**{_kind(scope): scope}) if scope else found
+
+
+def give(actor: Actor, *, holder: Holder, role: str, scope: Scope | None) -> Grant:
+    """Give a user or a group a role on the scope. Nobody gives more than they have themselves there.
+
+    Raises Invalid, Conflict when they have it already, Forbidden.
+    """
+    require_share(actor, scope)
+    wanted = role_named(actor, role)
+    if role == ADMINISTRATOR and scope is not None:
+        raise Invalid("The role administrator is given on the whole site alone.", field="role")
+    _require_no_more(actor, wanted, scope)
+    columns = holder.columns | ({_kind(scope): scope} if scope else {})
+    try:
+        with transaction.atomic():
+            made = Grant.objects.create(role=role, **columns)
+            record(actor, "grant.give", of=scope or holder.row, role=role, to=holder.name)
+            changed("grant", made.user_id or 0)
+    except IntegrityError as error:
+        raise Conflict("%(name)s has this role there already.", name=holder.name, field="role") from error
+    return made
+
+
+def take(actor: Actor, *, grant_id: int) -> None:
+    """Take a role back; what was given to oneself everybody may. Raises NotFound, Conflict, Forbidden."""
+    grant = Grant.objects.filter(pk=grant_id).select_related(*_SHOWN).first()
+    if grant is None or not _sees(actor, grant):
+        raise NotFound("There is no grant with this id.")
+    scope, holder = scope_of(grant), Holder(grant.user, grant.group)
+    if grant.user_id != actor.user_id:
+        require_share(actor, scope)
+        _require_no_more(actor, _described(actor, grant.role), scope)
+    with transaction.atomic(), keep_one():
+        record(actor, "grant.take", of=scope or holder.row, role=grant.role, to=holder.name)
+        grant.delete()
+        changed("grant", grant.user_id or 0)
+
+
+def scope_of(grant: Grant) -> Scope | None:
+    """What it was given on; None is the site."""
+    return grant.vm or grant.project or grant.cluster
+
+
+def list_withheld(actor: Actor, *, vm: Vm) -> QuerySet[Withheld]:
+    """What is withheld on a machine, and from whom. Raises Forbidden."""
+    require(actor, "vm.share", vm)
+    return Withheld.objects.filter(vm=vm).select_related("user", "group").order_by("pk")
+
+
+def withhold(actor: Actor, *, vm: Vm, holder: Holder, verb: str) -> Withheld:
+    """Let a user or a group not do `verb` on a machine, whatever else gives it to them.
+
+    Raises Invalid, Conflict when it is withheld already, Forbidden.
+    """
+    require(actor, "vm.share", vm)
+    if not verb.startswith("vm.") or verb not in GRANTABLE:
+        raise Invalid("There is no verb %(verb)s on machines.", field="verb", verb=verb[:64])
+    try:
+        with transaction.atomic():
+            made = Withheld.objects.create(vm=vm, verb=verb, **holder.columns)
+            record(actor, "vm.withhold", of=vm, verb=verb, to=holder.name)
+            changed("grant", made.user_id or 0)
+    except IntegrityError as error:
+        raise Conflict("It is withheld from %(name)s already.", name=holder.name, field="verb") from error
+    return made
+
+
+def give_back(actor: Actor, *, vm: Vm, withheld_id: int) -> None:
+    """End that a verb is withheld: not from oneself. Raises NotFound, Forbidden."""
+    row = list_withheld(actor, vm=vm).filter(pk=withheld_id).first()
+    if row is None:
+        raise NotFound("Nothing with this id is withheld on the machine.")
+    if not actor.is_administrator and Withheld.objects.filter(mine(actor), pk=row.pk).exists():
+        raise Forbidden("What is withheld from yourself somebody else gives back.")
+    with transaction.atomic():
+        record(actor, "vm.give_back", of=vm, verb=row.verb, to=Holder(row.user, row.group).name)
+        row.delete()
+        changed("grant", row.user_id or 0)
+
+
+def transfer(actor: Actor, *, vm: Vm, user: str = "", group: str = "") -> Vm:
+    """Make a machine somebody else's, or with neither its project's.
+
+    Raises Invalid for who has no part in its project, Forbidden.
+    """
+    require(actor, "vm.share", vm)
+    holder = holder_named(user=user, group=group) if user or group else Holder()
+    if holder.name:
+        _require_part(holder, vm)
+    before = Holder(vm.owner, vm.owner_group).name
+    with transaction.atomic():
+        Vm.objects.filter(pk=vm.pk).update(
+            owner=holder.user, owner_group=holder.group, version=F("version") + 1
+        )
+        record(actor, "vm.transfer", of=vm, before=before, to=holder.name)
+        changed("grant", 0)
+        changed("vm", vm.pk)
+    return Vm.objects.select_related("owner", "owner_group").get(pk=vm.pk)
+
+
+def _require_part(holder: Holder, vm: Vm) -> None:
+    """Raise Invalid where the holder could do nothing with it."""
+    if holder.user:
+        who = actor_of(holder.user)
+        has_part = who.is_administrator or bool(who.held.site)
+        has_part = has_part or vm.project_id in of_projects(who).values_list("project_id", flat=True)
+    else:
+        has_part = Grant.objects.filter(group=holder.group, project=vm.project_id or 0).exists()
+    if not has_part:
+        name = vm.project.name if vm.project else ""
+        field = "user" if holder.user else "group"
+        raise Invalid(
+            "%(name)s has no part in the project %(project)s.", field=field, name=holder.name, project=name
+        )
+
+
+def _kind(scope: Scope) -> str:
+    return scope._meta.model_name or ""
+
+
+def _sees(actor: Actor, grant: Grant) -> bool:
+    """Whether the grant may be named to the actor: their own, or one on what they may share."""
+    scope = scope_of(grant)
+    return grant.user_id == actor.user_id or may(actor, _share(scope), _row(scope))
+
+
+def require_share(actor: Actor, scope: Scope | None) -> None:
+    """Raise Forbidden for who may not say who does what there."""
+    require(actor, _share(scope), _row(scope))
+
+
+def _share(scope: Scope | None) -> str:
+    """The verb that gives others a part of it; of clusters only who may share the whole site."""
+    if isinstance(scope, Project):
+        return "project.share"
+    return "vm.share" if isinstance(scope, Vm) else "site.share"
+
+
+def _row(scope: Scope | None) -> Project | Vm | None:
+    return scope if isinstance(scope, (Project, Vm)) else None
+
+
+def _described(actor: Actor, role: str) -> Described:
+    """The role of a grant; one that is gone has no verbs."""
+    try:
+        return role_named(actor, role)
+    except Invalid:
+        return Described(role, "", frozenset())
+
+
+def _require_no_more(actor: Actor, role: Described, scope: Scope | None) -> None:
+    """Raise Forbidden when the role has verbs that the actor has not there."""
+    if actor.is_administrator:
+        return
+    own = rights(actor, [scope] if scope else [])
+    verbs = sorted(role.verbs & ON_MACHINES if isinstance(scope, Vm) else role.verbs)
+    lacks = [verb for verb in verbs if not (own.may(verb, scope) if scope else verb in actor.held.site)]
+    if lacks or role.name == ADMINISTRATOR:
+        raise Forbidden(
+            "You cannot give the role %(role)s there: you may not do this yourself: %(verbs)s.",
+            role=role.name,
+            verbs=", ".join(lacks[:5]),
+        )

@@ -1,0 +1,22 @@
+"""Who is an administrator: somebody must stay one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db.models import Q
+
+from vrabec.lib.errors import Conflict
+from vrabec.models.roles import ADMINISTRATOR
+from vrabec.models.users import User
+
+
+@contextmanager
+def keep_one() -> Iterator[None]:
+    """In a transaction: what is done inside must leave an administrator who can sign in. Raises Conflict."""
+    yield
+    direct = Q(grants__role=ADMINISTRATOR)
+    by_group = Q(memberships__group__grants__role=ADMINISTRATOR)
+    if not User.objects.filter(direct | by_group, is_active=True).exists():
+        raise Conflict("Nobody would be left as an administrator. Make somebody else one first.")

@@ -1,0 +1,74 @@
+"""Groups: people who are given roles together."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Conflict, NotFound
+from vrabec.lib.names import check_label
+from vrabec.models.changes import changed
+from vrabec.models.users import Group, Membership
+from vrabec.services.administrators import keep_one
+from vrabec.services.holders import holder_named
+from vrabec.services.permissions import require
+from vrabec.services.record import record
+
+
+def list_groups(actor: Actor) -> QuerySet[Group]:
+    """All groups by name, their members in memory: two queries. Raises Forbidden."""
+    require(actor, "group.list")
+    return Group.objects.prefetch_related("memberships__user").order_by("name")
+
+
+def get_group(actor: Actor, *, group_id: int) -> Group:
+    """The group of this id. Raises NotFound, Forbidden."""
+    found = list_groups(actor).filter(pk=group_id).first()
+    if found is None:
+        raise NotFound("There is no group with this id.")
+    return found
+
+
+def create_group(actor: Actor, *, name: str, title: str = "") -> Group:
+    """Make a group without members. Raises Invalid, Conflict, Forbidden."""
+    require(actor, "group.create")
+    check_label(name)
+    try:
+        with transaction.atomic():
+            made = Group.objects.create(name=name, title=title[:120])
+            record(actor, "group.create", of=made)
+    except IntegrityError as error:
+        raise Conflict("A group named %(name)s exists already.", name=name, field="name") from error
+    return made
+
+
+def remove_group(actor: Actor, *, group: Group) -> None:
+    """Remove a group, and with it what it was given. Raises Conflict, Forbidden."""
+    require(actor, "group.remove")
+    with transaction.atomic(), keep_one():
+        record(actor, "group.remove", of=group, members=group.memberships.count())
+        group.delete()
+        changed("grant", 0)
+
+
+def add_member(actor: Actor, *, group: Group, username: str) -> None:
+    """Put somebody into a group; who is in it already stays. Raises Invalid, Forbidden."""
+    require(actor, "group.change")
+    user = holder_named(user=username).user
+    with transaction.atomic():
+        _, is_new = Membership.objects.get_or_create(group=group, user=user)
+        if is_new:
+            record(actor, "group.add", of=group, to=username)
+            changed("grant", 0)
+
+
+def remove_member(actor: Actor, *, group: Group, username: str) -> None:
+    """Take somebody out of a group. Raises NotFound when they are not in it, Conflict, Forbidden."""
+    require(actor, "group.change")
+    with transaction.atomic(), keep_one():
+        found = Membership.objects.filter(group=group, user__username=username.replace("\0", ""))
+        if not found.delete()[0]:
+            raise NotFound("%(name)s is not in the group.", name=username[:64])
+        record(actor, "group.drop", of=group, to=username)
+        changed("grant", 0)

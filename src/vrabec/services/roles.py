@@ -1,0 +1,127 @@
+"""Roles: those built in, and a site's own, which administrators make of verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Conflict, Invalid, NotFound
+from vrabec.lib.names import check_label
+from vrabec.models.changes import changed
+from vrabec.models.grants import Grant
+from vrabec.models.roles import ADMINISTRATOR, BUILT_IN, CLONER, MEMBER, OPERATOR, OWNER, VIEWER, Role
+from vrabec.services.permissions import ACTIONS, Level, require
+from vrabec.services.record import record
+
+TITLES = {
+    ADMINISTRATOR: "Administrator",
+    OPERATOR: "Operator",
+    OWNER: "Owner",
+    MEMBER: "Member",
+    CLONER: "May clone",
+    VIEWER: "Viewer",
+}
+GRANTABLE = frozenset(verb for verb, level in ACTIONS.items() if level is Level.GRANTED)
+"""Verbs that a role gives."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """A role as people see it; `version` is 0 for those built in, which nobody changes."""
+
+    name: str
+    title: str
+    verbs: frozenset[str]
+    version: int = 0
+
+    @property
+    def is_built_in(self) -> bool:
+        """It cannot be changed."""
+        return not self.version
+
+
+def list_roles(actor: Actor) -> list[Described]:
+    """Every role: those built in from the most to the least, then the site's own by name. One query."""
+    require(actor, "role.list")
+    known = {ADMINISTRATOR: GRANTABLE, **BUILT_IN}
+    own = [Described(row.name, row.title, row.verbs, row.version) for row in Role.objects.order_by("name")]
+    return [Described(name, TITLES[name], verbs) for name, verbs in known.items()] + own
+
+
+def role_named(actor: Actor, name: str) -> Described:
+    """The role of this name. Raises Invalid."""
+    for role in list_roles(actor):
+        if role.name == name:
+            return role
+    raise Invalid("There is no role named %(name)s.", field="role", name=name[:64])
+
+
+def create_role(actor: Actor, *, name: str, verbs: Iterable[str], title: str = "") -> Described:
+    """Make a role of these verbs. Raises Invalid, Conflict for a taken name, Forbidden."""
+    require(actor, "role.create")
+    check_label(name)
+    line = _line(verbs)
+    if name in TITLES:
+        raise _taken(name)
+    try:
+        with transaction.atomic():
+            made = Role.objects.create(name=name, title=title[:120], verb_line=line)
+            record(actor, "role.create", of=made, verbs=line.split())
+    except IntegrityError as error:
+        raise _taken(name) from error
+    return role_named(actor, name)
+
+
+def change_role(actor: Actor, *, name: str, version: int, verbs: Iterable[str], title: str = "") -> Described:
+    """Give a role other verbs; `version` is the one they were chosen from.
+
+    Raises Invalid, NotFound, Conflict where it is built in or somebody changed it meanwhile, Forbidden.
+    """
+    require(actor, "role.change")
+    row, line = _own(name), _line(verbs)
+    with transaction.atomic():
+        same = Role.objects.filter(pk=row.pk, version=version)
+        if not same.update(verb_line=line, title=title[:120], version=F("version") + 1):
+            raise Conflict("Somebody changed the role %(name)s meanwhile. Look at it again.", name=name)
+        record(actor, "role.change", of=row, before=sorted(row.verbs), after=line.split())
+        changed("grant", 0)
+    return role_named(actor, name)
+
+
+def remove_role(actor: Actor, *, name: str) -> None:
+    """Remove a role that nobody has. Raises NotFound, Conflict, Forbidden."""
+    require(actor, "role.remove")
+    row = _own(name)
+    with transaction.atomic():
+        if held := Grant.objects.filter(role=name).count():
+            raise Conflict("The role %(name)s is given %(n)s times: take it back first.", name=name, n=held)
+        record(actor, "role.remove", of=row, before=sorted(row.verbs))
+        row.delete()
+
+
+def _own(name: str) -> Role:
+    if name in TITLES:
+        raise Conflict("The role %(name)s is built in and stays as it is.", name=name)
+    row = Role.objects.filter(name=name.replace("\0", "")).first()
+    if row is None:
+        raise NotFound("There is no role named %(name)s.", name=name[:64])
+    return row
+
+
+def _line(verbs: Iterable[str]) -> str:
+    """The verbs as a role keeps them. Raises Invalid for none, or one that no role can give."""
+    wanted = sorted(set(verbs))
+    if not wanted:
+        raise Invalid("Choose at least one verb.", field="verbs")
+    for verb in wanted:
+        if verb not in GRANTABLE:
+            raise Invalid("There is no verb %(verb)s that a role could give.", field="verbs", verb=verb[:64])
+    return f" {' '.join(wanted)} "
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict("A role named %(name)s exists already.", name=name, field="name")
