@@ -8,13 +8,18 @@ from contextlib import contextmanager
 from django.db.models import Q
 
 from vrabec.lib.errors import Conflict
+from vrabec.models.grants import Grant
 from vrabec.models.roles import ADMINISTRATOR
 from vrabec.models.users import User
 
 
 @contextmanager
 def keep_one() -> Iterator[None]:
-    """In a transaction: what is done inside must leave an administrator who can sign in. Raises Conflict."""
+    """In a transaction: what is done inside must leave an administrator who can sign in. Raises Conflict.
+
+    One after the other, so that no two take each other out.
+    """
+    list(Grant.objects.select_for_update().filter(role=ADMINISTRATOR).order_by("pk"))
     yield
     direct = Q(grants__role=ADMINISTRATOR)
     by_group = Q(memberships__group__grants__role=ADMINISTRATOR)
