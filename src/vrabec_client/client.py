@@ -9,12 +9,13 @@ from vrabec_client import fleet, schemas
 from vrabec_client.calls import is_id
 from vrabec_client.errors import Ambiguous, JobFailed, NotFound, TimedOut, WrongState
 from vrabec_client.fleet_calls import FleetCalls
+from vrabec_client.people_calls import PeopleCalls
 
 ENDED = ("done", "failed", "cancelled", "stuck")
 """States in which a job has ended."""
 
 
-class Client(FleetCalls):
+class Client(FleetCalls, PeopleCalls):
     """A controller, spoken to with a token. Not for several threads at once.
 
     Certificates that the system's CAs vouch for are taken. For others give `fingerprint` (SHA-256) or

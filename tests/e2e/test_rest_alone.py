@@ -85,6 +85,7 @@ def test_every_operation_answers_as_the_document_says(
     a_job_fails_is_repeated_and_dismissed(rest, controller, on_host)
     a_host_comes_and_goes(rest)
     the_rest_of_a_site(rest)
+    people_come_and_go(rest)
     assert rest.document.called == rest.document.operations
 
 
@@ -115,6 +116,7 @@ def a_machine_lives(rest: Rest, on_host: OnHost) -> None:
         if state == "running":
             wait_until(lambda: rest("GET", one)["ready"], "the guest answers again")
     a_machine_is_changed(rest, on_host, one)
+    a_machine_is_shared(rest, one)
     rest.done(rest("DELETE", one, status=202)["job"]["id"])
     rest("GET", one, status=404)
     assert on_host.remains() == []
@@ -205,6 +207,46 @@ def a_cluster_comes_and_goes(rest: Rest, host: int) -> None:
     rest("PATCH", f"/hosts/{host}", {"cluster": "default"})
     rest("DELETE", f"/clusters/{made['id']}", status=204)
     assert [cluster["name"] for cluster in rest("GET", "/clusters")] == ["default"]
+
+
+def a_machine_is_shared(rest: Rest, one: str) -> None:
+    """With somebody who may use it, and not delete it."""
+    user = rest("POST", "/users", {"username": "petr"}, status=201)
+    vm_id = int(one.rpartition("/")[2])
+    grant = rest("POST", "/grants", {"user": "petr", "role": "owner", "vm": vm_id}, status=201)
+    kept = rest("POST", f"{one}/withheld", {"user": "petr", "verb": "vm.delete"}, status=201)
+    assert [row["verb"] for row in rest("GET", f"{one}/withheld")] == ["vm.delete"]
+    assert rest("GET", f"/why?verb=vm.start&user=petr&vm={vm_id}")["may"] is True
+    assert rest("GET", f"/why?verb=vm.delete&user=petr&vm={vm_id}")["may"] is False
+    rest("DELETE", f"{one}/withheld/{kept['id']}", status=204)
+    rest("PUT", f"{one}/owner", {"user": "petr"}, status=422)
+    assert rest("PUT", f"{one}/owner", {}) == {"user": None, "group": None}
+    assert grant["id"] in [row["id"] for row in rest("GET", f"/grants?vm={vm_id}")]
+    rest("DELETE", f"/grants/{grant['id']}", status=204)
+    rest("DELETE", f"/users/{user['id']}", status=204)
+
+
+def people_come_and_go(rest: Rest) -> None:
+    user = rest("POST", "/users", {"username": "zoe", "full_name": "Zoë"}, status=201)
+    assert user["path"].startswith("/sign-in/link/")
+    one = f"/users/{user['id']}"
+    assert rest("POST", f"{one}/link", status=201)["path"] != user["path"]
+    assert rest("PATCH", one, {"email": "zoe@univ.example"})["email"] == "zoe@univ.example"
+    group = rest("POST", "/groups", {"name": "botany"}, status=201)
+    member = f"/groups/{group['id']}/members/zoe"
+    assert rest("PUT", member)["members"] == ["zoe"]
+    assert [found["members"] for found in rest("GET", "/groups")] == [["zoe"]]
+    role = rest("POST", "/roles", {"name": "night-shift", "verbs": ["vm.view"]}, status=201)
+    changed = {"version": role["version"], "verbs": ["vm.view", "vm.start"]}
+    assert rest("PUT", "/roles/night-shift", changed)["verbs"] == ["vm.start", "vm.view"]
+    rest("PUT", "/roles/night-shift", changed, status=409)
+    assert rest("GET", "/roles")[0]["name"] == "administrator"
+    rest("POST", "/grants", {"group": "botany", "role": "night-shift", "project": "aviary"}, status=201)
+    assert [found["groups"] for found in rest("GET", "/users") if found["username"] == "zoe"] == [["botany"]]
+    assert rest("DELETE", member)["members"] == []
+    rest("DELETE", f"/groups/{group['id']}", status=204)
+    rest("DELETE", "/roles/night-shift", status=204)
+    rest("DELETE", one, status=204)
 
 
 def the_rest_of_a_site(rest: Rest) -> None:

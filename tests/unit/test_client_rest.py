@@ -12,7 +12,7 @@ import vrabec.lib.errors as theirs
 from vrabec.lib.errors import Invalid
 from vrabec.lib.units import parse_mib, show_mib
 from vrabec.services.sizes import SIZES as OFFERED
-from vrabec_client import Client, errors, fleet, schemas
+from vrabec_client import Client, errors, fleet, people, schemas
 from vrabec_client.cli import amounts
 
 OPENAPI: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs/reference/openapi.json").read_text())
@@ -68,6 +68,17 @@ SAME = {
     "FoundOut": fleet.Found,
     "KeyOut": fleet.SshKey,
     "ProjectOut": schemas.Project,
+    "AccountOut": people.Account,
+    "NewAccount": people.NewAccount,
+    "AccountChange": people.AccountWish,
+    "RoleOnSite": people.RoleOnSite,
+    "SignInLink": people.SignInLink,
+    "GroupOut": people.Group,
+    "RoleOut": people.Role,
+    "GrantOut": people.Grant,
+    "WithheldOut": people.Withheld,
+    "OwnerOut": people.Owner,
+    "WhyOut": people.Why,
     "AuditOut": schemas.Activity,
     "AuditPage": schemas.ActivityPage,
 }
@@ -85,7 +96,7 @@ def test_a_schema_has_the_fields_that_the_interface_gives(name: str) -> None:
 
 def test_no_schema_that_the_interface_gives_is_forgotten() -> None:
     given_back = {name for name in SCHEMAS if not name.endswith("In")}
-    assert given_back - set(SAME) == {"Error", "ErrorBody", "ErrorDetail", "Login"}
+    assert given_back - set(SAME) == {"Error", "ErrorBody", "ErrorDetail", "Login", "RoleChange"}
 
 
 def test_all_a_new_machine_can_be_asked_for_can_be_asked_for_here() -> None:

@@ -16,10 +16,12 @@ from vrabec_client.cli import (
     capacity,
     clusters,
     console,
+    grants,
     history,
     hosts,
     jobs,
     output,
+    people,
     projects,
     session,
     templates,
@@ -62,7 +64,8 @@ def cli() -> None:
 for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
     clusters.cluster, capacity.capacity, balance.balance, hosts.network,
-    projects.project, jobs.job, tokens.token, views.view, projects.activity, completion,
+    projects.project, people.user, people.group, people.role, grants.grant, grants.why,
+    jobs.job, tokens.token, views.view, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)
@@ -70,6 +73,10 @@ vm_edit.vm.add_command(history.history)
 vm_edit.vm.add_command(vm_xml.xml)
 vm_edit.vm.add_command(vm_migrate.targets)
 vm_edit.vm.add_command(vm_migrate.migrate)
+vm_edit.vm.add_command(grants.withheld)
+vm_edit.vm.add_command(grants.withhold)
+vm_edit.vm.add_command(grants.give_back)
+vm_edit.vm.add_command(grants.transfer)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,0 +1,107 @@
+"""What the interface says of people: accounts, groups, roles, and who may do what where."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Scope(TypedDict, total=False):
+    """A cluster or a machine by its id, or a project by its name; none is the whole site."""
+
+    cluster: int
+    project: str
+    vm: int
+
+
+class RoleOnSite(TypedDict):
+    """A role, and where it holds: `scope` is site, cluster, project or vm, `name` which one."""
+
+    role: str
+    scope: str
+    name: str
+
+
+class AccountWish(TypedDict, total=False):
+    """What is known of somebody; what is left out stays."""
+
+    full_name: str
+    email: str
+    is_active: bool
+
+
+class Account(TypedDict):
+    """Somebody who has an account, with their groups and the roles given to them by name."""
+
+    id: int
+    username: str
+    full_name: str
+    email: str
+    is_active: bool
+    created_at: str
+    groups: list[str]
+    roles: list[RoleOnSite]
+
+
+class SignInLink(TypedDict):
+    """A path on the controller that signs somebody in once within an hour, to set a password."""
+
+    path: str
+
+
+class NewAccount(Account, SignInLink):
+    """An account just made."""
+
+
+class Group(TypedDict):
+    """People who are given roles together."""
+
+    id: int
+    name: str
+    title: str
+    members: list[str]
+
+
+class Role(TypedDict):
+    """A named set of verbs; one that is built in stays as it is."""
+
+    name: str
+    title: str
+    verbs: list[str]
+    version: int
+    is_built_in: bool
+
+
+class Grant(TypedDict):
+    """A role of a user or a group somewhere."""
+
+    id: int
+    user: str | None
+    group: str | None
+    role: str
+    scope: str
+    name: str
+    created_at: str
+
+
+class Withheld(TypedDict):
+    """A verb that a user or a group may not do on a machine."""
+
+    id: int
+    user: str | None
+    group: str | None
+    verb: str
+    created_at: str
+
+
+class Owner(TypedDict):
+    """Whose a machine is; neither: its project's."""
+
+    user: str | None
+    group: str | None
+
+
+class Why(TypedDict):
+    """Whether somebody may, and each reason."""
+
+    may: bool
+    why: list[str]

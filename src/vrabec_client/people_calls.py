@@ -1,0 +1,140 @@
+"""Operations on people and what they may do, named as in the REST interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Unpack, cast
+from urllib.parse import quote
+
+from vrabec_client import people
+from vrabec_client.calls import Calls
+from vrabec_client.errors import NotFound
+
+
+class PeopleCalls(Calls):
+    """What a controller is asked of accounts, groups, roles and grants."""
+
+    def list_users(self) -> list[people.Account]:
+        """Everybody who has an account. Raises Forbidden."""
+        return cast("list[people.Account]", self._get("/users"))
+
+    def find_user(self, name: str) -> people.Account:
+        """The account of this user name. Raises NotFound, Forbidden."""
+        for user in self.list_users():
+            if user["username"] == name:
+                return user
+        raise NotFound(f"There is no user named {name}.", field="user")
+
+    def create_user(self, username: str, *, full_name: str = "", email: str = "") -> people.NewAccount:
+        """Make an account. Raises Invalid, Conflict, Forbidden."""
+        body = {"username": username, "full_name": full_name, "email": email}
+        return cast("people.NewAccount", self._post("/users", body))
+
+    def change_user(self, user_id: int, **wish: Unpack[people.AccountWish]) -> people.Account:
+        """Change what is known of somebody, or close and open their account. Raises as create_user."""
+        return cast("people.Account", self._patch(f"/users/{user_id:d}", wish))
+
+    def link_user(self, user_id: int) -> people.SignInLink:
+        """A new sign-in link for somebody. Raises NotFound, Forbidden."""
+        return cast("people.SignInLink", self._post(f"/users/{user_id:d}/link"))
+
+    def remove_user(self, user_id: int) -> None:
+        """Remove an account; its machines go to their projects. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/users/{user_id:d}")
+
+    def list_groups(self) -> list[people.Group]:
+        """All groups. Raises Forbidden."""
+        return cast("list[people.Group]", self._get("/groups"))
+
+    def find_group(self, name: str) -> people.Group:
+        """The group of this name. Raises NotFound, Forbidden."""
+        for group in self.list_groups():
+            if group["name"] == name:
+                return group
+        raise NotFound(f"There is no group named {name}.", field="group")
+
+    def create_group(self, name: str, *, title: str = "") -> people.Group:
+        """Make a group. Raises Invalid, Conflict, Forbidden."""
+        return cast("people.Group", self._post("/groups", {"name": name, "title": title}))
+
+    def remove_group(self, group_id: int) -> None:
+        """Remove a group, and with it what it was given. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/groups/{group_id:d}")
+
+    def add_member(self, group_id: int, username: str) -> people.Group:
+        """Put somebody into a group. Raises NotFound, Invalid, Forbidden."""
+        return cast("people.Group", self._put(_member(group_id, username), None))
+
+    def remove_member(self, group_id: int, username: str) -> people.Group:
+        """Take somebody out of a group. Raises NotFound, Conflict, Forbidden."""
+        return cast("people.Group", self._delete(_member(group_id, username)))
+
+    def list_roles(self) -> list[people.Role]:
+        """All roles, those built in first."""
+        return cast("list[people.Role]", self._get("/roles"))
+
+    def find_role(self, name: str) -> people.Role:
+        """The role of this name. Raises NotFound."""
+        for role in self.list_roles():
+            if role["name"] == name:
+                return role
+        raise NotFound(f"There is no role named {name}.", field="role")
+
+    def create_role(self, name: str, verbs: Iterable[str], *, title: str = "") -> people.Role:
+        """Make a role of verbs. Raises Invalid, Conflict, Forbidden."""
+        return cast("people.Role", self._post("/roles", {"name": name, "title": title, "verbs": list(verbs)}))
+
+    def change_role(self, role: str, verbs: Iterable[str], *, version: int, title: str = "") -> people.Role:
+        """Give a role other verbs; `version` is the one that was read.
+
+        Raises Invalid, NotFound, Conflict where somebody changed it since, Forbidden.
+        """
+        body = {"version": version, "title": title, "verbs": list(verbs)}
+        return cast("people.Role", self._put(f"/roles/{quote(role, safe='')}", body))
+
+    def remove_role(self, role: str) -> None:
+        """Remove a role that nobody has. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/roles/{quote(role, safe='')}")
+
+    def list_grants(self, **on: Unpack[people.Scope]) -> list[people.Grant]:
+        """Who has which role there, also by what it lies in. Raises NotFound, Forbidden."""
+        return cast("list[people.Grant]", self._get("/grants", dict(on)))
+
+    def give(self, role: str, *, user: str = "", group: str = "", **on: Unpack[people.Scope]) -> people.Grant:
+        """Give a user or a group a role. Raises Invalid, NotFound, Conflict, Forbidden."""
+        body = {"role": role, "user": user, "group": group, **on}
+        return cast("people.Grant", self._post("/grants", body))
+
+    def take(self, grant_id: int) -> None:
+        """Take a role back. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/grants/{grant_id:d}")
+
+    def why(self, verb: str, *, user: str = "", **on: Unpack[people.Scope]) -> people.Why:
+        """Why somebody, or you, may do a verb there. Raises Invalid, NotFound, Forbidden."""
+        asked = {"verb": verb, **({"user": user} if user else {}), **on}
+        return cast("people.Why", self._get("/why", asked))
+
+    def list_withheld(self, vm_id: int) -> list[people.Withheld]:
+        """What is withheld on a machine, and from whom. Raises NotFound, Forbidden."""
+        return cast("list[people.Withheld]", self._get(f"/vms/{vm_id:d}/withheld"))
+
+    def withhold(self, vm_id: int, verb: str, *, user: str = "", group: str = "") -> people.Withheld:
+        """Let a user or a group not do a verb on a machine. Raises Invalid, NotFound, Conflict, Forbidden."""
+        body = {"verb": verb, "user": user, "group": group}
+        return cast("people.Withheld", self._post(f"/vms/{vm_id:d}/withheld", body))
+
+    def give_back(self, vm_id: int, withheld_id: int) -> None:
+        """End that a verb is withheld. Raises NotFound, Forbidden."""
+        self._delete(f"/vms/{vm_id:d}/withheld/{withheld_id:d}")
+
+    def transfer_vm(self, vm_id: int, *, user: str = "", group: str = "") -> people.Owner:
+        """Make a machine a user's or a group's, or with neither its project's.
+
+        Raises Invalid for who has no part in its project, NotFound, Forbidden.
+        """
+        body = {"user": user, "group": group}
+        return cast("people.Owner", self._put(f"/vms/{vm_id:d}/owner", body))
+
+
+def _member(group_id: int, username: str) -> str:
+    return f"/groups/{group_id:d}/members/{quote(username, safe='')}"

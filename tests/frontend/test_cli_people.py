@@ -1,0 +1,110 @@
+"""vrabec user, group, role, grant, why; and whose a machine is."""
+
+import pytest
+
+from tests.cast import Site
+from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
+from tests.frontend.controller import controller, engine
+from vrabec.models.grants import Grant, Withheld
+from vrabec.models.users import Group, User
+from vrabec.models.vms import Vm
+
+__all__ = ["command", "controller", "engine", "home", "signed_in", "vrabec"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_account_lives_by_command(site: Site, vrabec: Vrabec) -> None:
+    made = vrabec("user", "create", "petr", "--full-name", "Petr Novák")
+    assert "/sign-in/link/" in made.out
+    assert made.out.startswith("https://")
+    assert "petr has an account" in made.err
+    assert vrabec("user", "set", "petr", "--closed").out == "petr: Petr Novák, closed.\n"
+    assert not User.objects.get(username="petr").is_active
+    assert vrabec("user", "set", "petr", "--open", "--mail", "petr@univ.example").status == 0
+    assert vrabec("user", "link", "petr").out != made.out
+    found = {user["username"]: user for user in vrabec("user", "list", "-o", "json").data}
+    assert found["petr"]["email"] == "petr@univ.example"
+    assert found["tom"]["roles"] == [{"role": "member", "scope": "project", "name": "alpha"}]
+    assert "member (alpha)" in vrabec("user", "list").out
+    assert vrabec("user", "delete", "petr").status == 0
+    assert "no user named petr" in vrabec("user", "delete", "petr").err
+    assert "Say what to change" in vrabec("user", "set", "tom").err
+
+
+def test_a_group_lives_by_command(site: Site, vrabec: Vrabec) -> None:
+    assert vrabec("group", "list").err == "There are no groups.\n"
+    vrabec("group", "create", "botany", "--title", "Botany")
+    assert vrabec("group", "add", "botany", "tom", "vera").out == "botany: tom, vera.\n"
+    assert vrabec("group", "remove", "botany", "tom").out == "botany: vera.\n"
+    assert "tom is not in the group" in vrabec("group", "remove", "botany", "tom").err
+    assert "no user named nobody" in vrabec("group", "add", "botany", "nobody").err
+    assert "vera" in vrabec("group", "list").out
+    assert vrabec("group", "delete", "botany").status == 0
+    assert not Group.objects.exists()
+
+
+def test_a_role_lives_by_command(site: Site, vrabec: Vrabec) -> None:
+    vrabec("role", "create", "night-shift", "--verb", "vm.view", "--verb", "vm.start")
+    assert vrabec("role", "show", "night-shift").out == "vm.start\nvm.view\n"
+    assert vrabec("role", "set", "night-shift", "--verb", "vm.view").out == "Role night-shift has 1 verbs.\n"
+    titled = vrabec("role", "set", "night-shift", "--title", "Night shift", "-o", "json").data
+    assert (titled["title"], titled["verbs"], titled["version"]) == ("Night shift", ["vm.view"], 3)
+    assert "built in" in vrabec("role", "set", "owner", "--verb", "vm.view").err
+    assert "There is no verb vm.fly" in vrabec("role", "create", "bird", "--verb", "vm.fly").err
+    assert vrabec("role", "delete", "night-shift").status == 0
+    assert [role["name"] for role in vrabec("role", "list", "-o", "json").data][:2] == [
+        "administrator",
+        "operator",
+    ]
+
+
+def test_a_role_is_given_and_taken_where_it_is_said(site: Site, vrabec: Vrabec) -> None:
+    for on, name in (
+        (("--project", "alpha"), "alpha"),
+        (("--vm", "web"), "web"),
+        (("--cluster", "default"), "default"),
+        ((), "the whole site"),
+    ):
+        said = vrabec("grant", "give", "member", "--user", "sid", *on)
+        assert said.out == f"sid has the role member on {name}.\n"
+    listed = vrabec("grant", "list", "--vm", "web", "-o", "json").data
+    mine = [(row["scope"], row["name"]) for row in listed if row["user"] == "sid"]
+    assert mine == [("site", ""), ("cluster", "default"), ("project", "alpha"), ("vm", "web")]
+    for row in listed:
+        if row["user"] == "sid":
+            assert vrabec("grant", "take", str(row["id"])).status == 0
+    assert [grant.project for grant in Grant.objects.filter(user=site.stranger.user)] == [site.other]
+    assert "vera" in vrabec("grant", "list", "--project", "alpha").out
+
+
+def test_why_says_yes_or_no_and_so_does_its_status(site: Site, vrabec: Vrabec) -> None:
+    yes = vrabec("why", "vm.delete", "--user", "olga", "--vm", "web")
+    assert (yes.status, yes.out) == (0, "Yes.\nolga has the role Owner in the project alpha.\n")
+    no = vrabec("why", "vm.delete", "--user", "vera", "--vm", "web")
+    assert (no.status, no.out) == (4, "No.\nvera has no role there with vm.delete.\n")
+    assert "whole site" in vrabec("why", "host.add").out
+
+
+def test_a_verb_is_withheld_and_given_back(site: Site, vrabec: Vrabec) -> None:
+    assert vrabec("vm", "withheld", "web").err == "Nothing is withheld.\n"
+    said = vrabec("vm", "withhold", "web", "vm.start", "--user", "tom")
+    assert said.out == "tom may not do vm.start on web.\n"
+    assert "vm.start" in vrabec("vm", "withheld", "web").out
+    assert "not withheld from vera" in vrabec("vm", "give-back", "web", "vm.start", "--user", "vera").err
+    assert vrabec("vm", "give-back", "web", "vm.start", "--user", "tom").status == 0
+    assert not Withheld.objects.exists()
+
+
+def test_a_withheld_delete_holds_by_command_and_in_bulk(site: Site, signed_in, command: Vrabec) -> None:  # type: ignore[no-untyped-def]
+    Withheld.objects.create(vm=site.vm, verb="vm.delete", user=site.owner.user)
+    signed_in("owner")
+    said = command("vm", "delete", "web", "--yes")
+    assert said.status == 4
+    assert Vm.objects.get(pk=site.vm.pk).deleted_at is None
+
+
+def test_a_machine_changes_hands(site: Site, vrabec: Vrabec) -> None:
+    assert vrabec("vm", "transfer", "web", "--user", "tom").out == "web is tom's.\n"
+    assert Vm.objects.get(pk=site.vm.pk).owner == site.teammate.user
+    assert "has no part in the project alpha" in vrabec("vm", "transfer", "web", "--user", "sid").err
+    assert vrabec("vm", "transfer", "web").out == "web is its project's.\n"
