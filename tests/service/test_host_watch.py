@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import libvirt
 import pytest
@@ -12,6 +13,7 @@ from tests.lab import TestFleetHost
 from tests.lab.fixtures import fleet_host
 from vrabec.hypervisor import stats
 from vrabec.hypervisor.reader import Readers
+from vrabec.hypervisor.spec import Event, EventKind
 from vrabec.inventory import watch
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
@@ -66,6 +68,29 @@ def test_a_host_that_hung_for_less_than_the_keepalive_is_online_again_without_a_
     fleet_host.hang()
     wait_until(becomes(host, HostState.UNREACHABLE), "unreachable")
     fleet_host.resume()
+    wait_until(becomes(host, HostState.ONLINE), "online again", seconds=10)
+
+
+def test_a_host_that_came_back_is_not_online_before_it_was_looked_at(
+    watched: HostWatch, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(becomes(host, HostState.ONLINE), "online")
+    looked, may_go_on = threading.Event(), threading.Event()
+    looks = watched._readers.looks
+
+    def slow_look(*args: Any) -> Any:
+        looked.set()
+        may_go_on.wait(30)
+        return looks(*args)
+
+    monkeypatch.setattr(watched._readers, "looks", slow_look)
+    watched._mark_silent()
+    watched._events.put(Event(EventKind.CLOSED, "", "", "keepalive", ""))
+    assert looked.wait(10)
+    for _ in range(3):
+        watched.check_silence()
+        assert Host.objects.get(pk=host.pk).state == HostState.UNREACHABLE
+    may_go_on.set()
     wait_until(becomes(host, HostState.ONLINE), "online again", seconds=10)
 
 

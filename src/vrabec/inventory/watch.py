@@ -65,6 +65,8 @@ class HostWatch(Thread):
         self._host: HostConnection | None = None
         self._lost_at = time.monotonic()
         self._is_marked = False
+        self._is_looked_at = False
+        """What its machines show is from this connection: one that hung for a moment missed nothing."""
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._rows = Rows(host.pk)
         self._loads = Loads(writer)
@@ -107,7 +109,7 @@ class HostWatch(Thread):
             self._turns.pass_on(self)
         if silent_s > UNREACHABLE_SECONDS:
             self._mark_silent()
-        elif self._is_marked and host and host.is_alive():
+        elif self._is_marked and self._is_looked_at and host and host.is_alive():
             self._is_marked = False
             write_host(self.host_id, HostState.ONLINE, reason="")
 
@@ -116,6 +118,7 @@ class HostWatch(Thread):
         return uri_of(Host.objects.get(pk=self.host_id))
 
     def _disconnected(self) -> None:
+        self._is_looked_at = False
         if self._host is not None:
             self._lost_at = time.monotonic()  # first: another thread looks at both
             self._host = None
@@ -124,6 +127,7 @@ class HostWatch(Thread):
         self._events = SimpleQueue()
         events.watch(host, self._events.put)
         self._resync(host, came_back=True)
+        self._is_looked_at = True
         self._look_at_pool(host)
         next_sweep, next_resync = self._next(SWEEP_SECONDS), self._next(RESYNC_SECONDS)
         while not self.stopping.is_set():
