@@ -105,3 +105,53 @@ class Why(TypedDict):
 
     may: bool
     why: list[str]
+
+
+class QuotaWish(TypedDict, total=False):
+    """What is at most to be taken; None, or what is left out, is no limit.
+
+    With `counts_running` CPUs and memory count of machines that run or should, else of all.
+    """
+
+    vms: int | None
+    cpus: int | None
+    memory_mib: int | None
+    disk_mib: int | None
+    counts_running: bool
+
+
+class Limits(TypedDict):
+    """What is at most to be taken; None is no limit."""
+
+    vms: int | None
+    cpus: int | None
+    memory_mib: int | None
+    disk_mib: int | None
+    counts_running: bool
+
+
+class Taken(TypedDict):
+    """What counts."""
+
+    vms: int
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+
+
+class Budget(TypedDict):
+    """What somebody may take and takes. `is_own`: the limits are theirs, else those of their kind."""
+
+    kind: str
+    name: str
+    limits: Limits
+    taken: Taken
+    is_own: bool
+
+
+class Payer(TypedDict, total=False):
+    """A project, a user or a group by name; you without any."""
+
+    project: str
+    user: str
+    group: str

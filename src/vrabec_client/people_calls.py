@@ -135,6 +135,33 @@ class PeopleCalls(Calls):
         body = {"user": user, "group": group}
         return cast("people.Owner", self._put(f"/vms/{vm_id:d}/owner", body))
 
+    def get_quota(self, **whose: Unpack[people.Payer]) -> people.Budget:
+        """How much somebody, or you, may take, and takes. Raises NotFound, Invalid, Forbidden."""
+        return cast("people.Budget", self._get("/quotas", dict(whose)))
+
+    def list_defaults(self) -> dict[str, people.Limits]:
+        """The limits of every project, user and group that has none of its own."""
+        return cast("dict[str, people.Limits]", self._get("/quotas/defaults"))
+
+    def set_default(self, kind: str, **limits: Unpack[people.QuotaWish]) -> people.Limits:
+        """Limit every "project", "user" or "group" that has no limits of its own.
+
+        Raises Invalid, Forbidden.
+        """
+        return cast("people.Limits", self._put(f"/quotas/{quote(kind, safe='')}", limits))
+
+    def set_quota(self, kind: str, name: str, **limits: Unpack[people.QuotaWish]) -> people.Limits:
+        """Limit a project, a user or a group. Raises NotFound, Invalid, Forbidden."""
+        return cast("people.Limits", self._put(_quota(kind, name), limits))
+
+    def drop_quota(self, kind: str, name: str) -> people.Limits:
+        """Let the limits of all of its kind hold. Raises NotFound, Invalid, Forbidden."""
+        return cast("people.Limits", self._delete(_quota(kind, name)))
+
+
+def _quota(kind: str, name: str) -> str:
+    return f"/quotas/{quote(kind, safe='')}/{quote(name, safe='')}"
+
 
 def _member(group_id: int, username: str) -> str:
     return f"/groups/{group_id:d}/members/{quote(username, safe='')}"

@@ -246,7 +246,19 @@ def people_come_and_go(rest: Rest) -> None:
     assert rest("DELETE", member)["members"] == []
     rest("DELETE", f"/groups/{group['id']}", status=204)
     rest("DELETE", "/roles/night-shift", status=204)
+    quotas_are_set(rest)
     rest("DELETE", one, status=204)
+
+
+def quotas_are_set(rest: Rest) -> None:
+    assert rest("PUT", "/quotas/user/zoe", {"vms": 2, "memory_mib": 4096})["vms"] == 2
+    found = rest("GET", "/quotas?user=zoe")
+    assert (found["limits"]["vms"], found["taken"]["vms"], found["is_own"]) == (2, 0, True)
+    assert rest("DELETE", "/quotas/user/zoe")["vms"] is None
+    assert rest("PUT", "/quotas/group", {"cpus": 99})["cpus"] == 99
+    assert rest("GET", "/quotas/defaults")["group"]["cpus"] == 99
+    rest("PUT", "/quotas/nothing", {"cpus": 99}, status=422)
+    rest("PUT", "/quotas/group", {})
 
 
 def the_rest_of_a_site(rest: Rest) -> None:

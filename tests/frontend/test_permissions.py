@@ -63,6 +63,8 @@ BODIES = {
     "change_role": {"version": 1, "verbs": ["vm.view"]},
     "give": {"user": "tom", "role": "viewer", "project": "alpha"},
     "withhold": {"user": "tom", "verb": "vm.delete"},
+    "set_quota": {"vms": 10},
+    "set_default": {"vms": 10},
     "transfer_vm": {"user": "olga"},
     "login": {"username": "olga", "password": PASSWORD},
 }
@@ -265,6 +267,8 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "role",
         "grant_id",
         "withheld_id",
+        "kind",
+        "name",
         "secret",
         "verb",
     ):
@@ -277,6 +281,8 @@ def _filled(route: Route, who: str, site: Site) -> str:
 _MADE: dict[str, Callable[[Site], object]] = {
     "cluster_id": lambda site: Cluster.objects.get_or_create(name="empty")[0].pk,
     "user_id": lambda site: User.objects.get_or_create(username="petr")[0].pk,
+    "kind": lambda site: "project",
+    "name": lambda site: "alpha",
     "username": lambda site: "tom",
     "group_id": lambda site: _group(site).pk,
     "role": lambda site: Role.objects.get_or_create(name="day-shift", verb_line=" vm.view ")[0].name,

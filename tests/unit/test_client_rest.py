@@ -79,6 +79,10 @@ SAME = {
     "WithheldOut": people.Withheld,
     "OwnerOut": people.Owner,
     "WhyOut": people.Why,
+    "BudgetOut": people.Budget,
+    "LimitsOut": people.Limits,
+    "LimitsIn": people.QuotaWish,
+    "TakenOut": people.Taken,
     "AuditOut": schemas.Activity,
     "AuditPage": schemas.ActivityPage,
 }

@@ -10,6 +10,7 @@ VrabecError
 ├── Conflict          conflict         409  somebody was faster, or the name is taken
 │   └── WrongState    wrong_state      409  not in this state
 ├── NoCapacity        no_capacity      409  no host has room
+│   └── QuotaExceeded quota_exceeded   409  a quota has none left
 ├── Cancelled         cancelled        409  somebody cancelled the job
 ├── Unavailable       unavailable      503  a host or service does not answer; may work later
 └── HostError         host_error       502  a host answered with an error
@@ -116,6 +117,12 @@ class NoCapacity(VrabecError):
 
     code = "no_capacity"
     status = 409
+
+
+class QuotaExceeded(NoCapacity):
+    """A quota of the project, the owner or the group has too little left."""
+
+    code = "quota_exceeded"
 
 
 class Cancelled(VrabecError):

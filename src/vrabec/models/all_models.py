@@ -7,6 +7,7 @@ from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobLine
 from vrabec.models.projects import Project
+from vrabec.models.quotas import Quota
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
 from vrabec.models.templates import Template, TemplateCopy
@@ -27,6 +28,7 @@ __all__ = [
     "Link",
     "Membership",
     "Project",
+    "Quota",
     "Role",
     "SavedView",
     "Template",

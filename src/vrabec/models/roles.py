@@ -48,6 +48,7 @@ _RUN = frozenset(
         "cluster.capacity",
         "cluster.balance",
         "metrics.view",
+        "quota.view",
     }
 )
 OWNED = _LOOK | _USE | _OWN

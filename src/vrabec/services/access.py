@@ -21,7 +21,9 @@ from vrabec.services.clusters import get_cluster
 from vrabec.services.holders import Holder, holder_named
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import may, require, rights
+from vrabec.services.placement import take_lock
 from vrabec.services.projects import get_project
+from vrabec.services.quotas import Purse, amounts_of, runs_or_should
 from vrabec.services.record import record
 from vrabec.services.roles import GRANTABLE, Described, role_named
 from vrabec.services.vms import get_vm
@@ -160,6 +162,9 @@ def transfer(actor: Actor, *, vm: Vm, user: str = "", group: str = "") -> Vm:
         _require_part(holder, vm)
     before = Holder(vm.owner, vm.owner_group).name
     with transaction.atomic():
+        take_lock()
+        if holder.name:
+            Purse().take([holder.row], amounts_of(vm, runs=runs_or_should(vm)))
         Vm.objects.filter(pk=vm.pk).update(
             owner=holder.user, owner_group=holder.group, version=F("version") + 1
         )

@@ -10,7 +10,9 @@ from vrabec.lib.errors import WrongState
 from vrabec.models.changes import changed
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
+from vrabec.services.placement import take_lock
 from vrabec.services.projects import get_project
+from vrabec.services.quotas import Purse, amounts_of, runs_or_should
 from vrabec.services.record import record
 from vrabec.services.vms import get_vm
 
@@ -30,6 +32,9 @@ def adopt_vm(actor: Actor, *, vm_id: int, project: str) -> Vm:
     before = vm.project
     vm.project = get_project(actor, name=project) if project else None
     with transaction.atomic():
+        take_lock()
+        if vm.project and vm.project != before:
+            Purse().take([vm.project], amounts_of(vm, runs=runs_or_should(vm)))
         Vm.objects.filter(pk=vm.pk).update(project=vm.project, version=F("version") + 1)
         record(actor, "vm.adopt", of=vm, before=before.name if before else "", after=project)
         changed("vm", vm.pk)

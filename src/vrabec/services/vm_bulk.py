@@ -13,13 +13,14 @@ from typing import Any
 from django.db import transaction
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, VrabecError
+from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, QuotaExceeded, VrabecError
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services.cells import active_jobs
 from vrabec.services.lists import VmQuery, found_vms
 from vrabec.services.permissions import refused, require, rights
 from vrabec.services.placement import Starts, take_lock
+from vrabec.services.quotas import Purse, payers_of, starting
 from vrabec.services.verbs import (
     BUSY,
     FORBIDDEN,
@@ -51,6 +52,7 @@ WORDS = {
 """What can be done to many machines, in the order of the bar, and its word (a message id)."""
 _GONE = ("%(n)s is not there", "%(n)s are not there")
 _NO_ROOM = ("the host of %(n)s cannot take it now", "the hosts of %(n)s cannot take them now")
+_NO_QUOTA = ("no quota is left for %(n)s", "no quota is left for %(n)s")
 _TOO_MANY_TAGS = ("%(n)s would have too many tags", "%(n)s would have too many tags")
 
 
@@ -141,11 +143,11 @@ def _selected(actor: Actor, selection: Selection) -> tuple[Vm, ...]:
 def refusals(actor: Actor, chosen: Chosen, verb: str) -> dict[int, Refusal]:
     """Which of the chosen refuse `verb`, and why: no query, and three for a start."""
     found = {pk: Refusal(NotFound("There is no machine with this id."), _GONE) for pk in chosen.gone}
-    starts = Starts() if verb == "start" else None
+    starts, purse = (Starts(), Purse()) if verb == "start" else (None, None)
     for vm in chosen.vms:
         refusal = _refusal(actor, vm, verb, chosen.known[vm.pk])
-        if starts and not refusal:
-            refusal = _without_room(starts, vm)
+        if starts and purse and not refusal:
+            refusal = _without_room(starts, purse, vm)
         if refusal:
             found[vm.pk] = refusal
     return found
@@ -159,9 +161,12 @@ def _refusal(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
     return Refusal(refused(actor, "vm.describe"), FORBIDDEN)
 
 
-def _without_room(starts: Starts, vm: Vm) -> Refusal | None:
+def _without_room(starts: Starts, purse: Purse, vm: Vm) -> Refusal | None:
     try:
+        purse.take(payers_of(vm), starting(vm))
         starts.take(vm)
+    except QuotaExceeded as error:
+        return Refusal(error, _NO_QUOTA)
     except NoCapacity as error:
         return Refusal(error, _NO_ROOM)
     return None

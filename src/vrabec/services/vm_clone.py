@@ -13,7 +13,9 @@ from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.services.permissions import require
+from vrabec.services.placement import take_lock
 from vrabec.services.queue import in_the_way, queue_vm_job
+from vrabec.services.quotas import Purse, amounts_of, payers_of
 from vrabec.services.record import record
 from vrabec.services.verbs import require_verb
 from vrabec.services.vms import free_mac, project_named, require_free_name, save_new
@@ -42,9 +44,12 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
     require(actor, "vm.create", project)
     check_guest(wish)
     with transaction.atomic():
+        take_lock()
         _require_no_other(vm)
         require_free_name(wish.name, project)
-        made = _reserve(actor, vm, wish.name, project)
+        made = _made(actor, vm, wish.name, project)
+        Purse().take(payers_of(made), amounts_of(made, runs=False))
+        save_new(made)
         made.pinned_to.set(vm.pinned_to.all())
         guest = {
             "ssh_keys": [key.strip() for key in wish.ssh_keys],
@@ -62,28 +67,26 @@ def _require_no_other(vm: Vm) -> None:
         raise in_the_way(vm.name, job)
 
 
-def _reserve(actor: Actor, vm: Vm, name: str, project: Project) -> Vm:
+def _made(actor: Actor, vm: Vm, name: str, project: Project) -> Vm:
     domain_name, fresh = f"{project.name}.{name}", uuid.uuid4()
-    return save_new(
-        Vm(
-            name=name,
-            domain_name=domain_name,
-            file_stem=file_stem(domain_name, fresh),
-            uuid=fresh,
-            project=project,
-            host=vm.host,
-            template=vm.template,
-            cpus=vm.cpus,
-            memory_mib=vm.memory_mib,
-            disk_mib=vm.disk_mib,
-            network=vm.network,
-            mac=free_mac(),
-            firmware=vm.firmware,
-            description=vm.description,
-            tag_line=vm.tag_line,
-            wished=Wished.OFF,
-            has_agent=vm.has_agent,
-            created_by_id=actor.user_id or None,
-            owner_id=actor.user_id or None,
-        )
+    return Vm(
+        name=name,
+        domain_name=domain_name,
+        file_stem=file_stem(domain_name, fresh),
+        uuid=fresh,
+        project=project,
+        host=vm.host,
+        template=vm.template,
+        cpus=vm.cpus,
+        memory_mib=vm.memory_mib,
+        disk_mib=vm.disk_mib,
+        network=vm.network,
+        mac=free_mac(),
+        firmware=vm.firmware,
+        description=vm.description,
+        tag_line=vm.tag_line,
+        wished=Wished.OFF,
+        has_agent=vm.has_agent,
+        created_by_id=actor.user_id or None,
+        owner_id=actor.user_id or None,
     )

@@ -20,6 +20,7 @@ from vrabec.models.vms import Seen, Vm
 from vrabec.services.permissions import require
 from vrabec.services.placement import require_room, take_lock
 from vrabec.services.queue import queue_vm_job
+from vrabec.services.quotas import Purse, growth, payers_of
 from vrabec.services.record import record
 from vrabec.services.verbs import require_verb
 from vrabec.services.vms import require_free_name
@@ -100,6 +101,7 @@ def resize_vm(actor: Actor, *, vm: Vm, sizes: VmSizes) -> Job:
         take_lock()
         if vm.seen != Seen.OFF:
             require_room(vm, cpus=args.get("cpus", 0), memory_mib=args.get("memory_mib", 0))
+        Purse().take(payers_of(vm), growth(vm, args))
         job = queue_vm_job(actor, "vm.resize", vm, **args)
         record(actor, "vm.resize", of=vm, job=job, **args)
     return job

@@ -25,6 +25,7 @@ from vrabec.services.permissions import require
 from vrabec.services.placement import Ask, Placement, choose, explained, require_room, take_lock
 from vrabec.services.projects import get_project
 from vrabec.services.queue import queue_vm_job
+from vrabec.services.quotas import Purse, amounts_of, payers_of, starting
 from vrabec.services.record import record
 from vrabec.services.verbs import queue_verb, require_verb
 from vrabec.services.whereabouts import running_twins
@@ -57,7 +58,9 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
         take_lock()
         require_free_name(wish.name, project)
         host_id = choose(actor, _ask(wish, template, project)).id
-        vm = _reserve(actor, wish, project, template, host_id)
+        vm = _made(actor, wish, project, template, host_id)
+        Purse().take(payers_of(vm), amounts_of(vm, runs=True))
+        save_new(vm)
         vm.pinned_to.set(pinned)
         job = queue_vm_job(actor, "vm.create", vm, **_arguments(wish))
         record(actor, "vm.create", of=vm, job=job, template=template.name)
@@ -115,6 +118,7 @@ def start_vm(actor: Actor, *, vm: Vm) -> Job:
     with transaction.atomic():
         take_lock()
         require_room(vm)
+        Purse().take(payers_of(vm), starting(vm))
         return queue_verb(actor, "start", vm)
 
 
@@ -222,9 +226,9 @@ def require_free_name(name: str, project: Project | None) -> None:
         )
 
 
-def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, host_id: int) -> Vm:
+def _made(actor: Actor, wish: VmWish, project: Project, template: Template, host_id: int) -> Vm:
     domain_name, fresh = f"{project.name}.{wish.name}", uuid.uuid4()
-    vm = Vm(
+    return Vm(
         name=wish.name,
         domain_name=domain_name,
         file_stem=file_stem(domain_name, fresh),
@@ -245,7 +249,6 @@ def _reserve(actor: Actor, wish: VmWish, project: Project, template: Template, h
         created_by_id=actor.user_id or None,
         owner_id=actor.user_id or None,
     )
-    return save_new(vm)
 
 
 def save_new(vm: Vm) -> Vm:

@@ -23,6 +23,7 @@ from vrabec_client.cli import (
     output,
     people,
     projects,
+    quotas,
     session,
     templates,
     tokens,
@@ -64,7 +65,7 @@ def cli() -> None:
 for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
     clusters.cluster, capacity.capacity, balance.balance, hosts.network,
-    projects.project, people.user, people.group, people.role, grants.grant, grants.why,
+    projects.project, people.user, people.group, people.role, grants.grant, grants.why, quotas.quota,
     jobs.job, tokens.token, views.view, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)

@@ -24,6 +24,7 @@ from vrabec.frontends.rest import (
     maintenance,
     people,
     projects,
+    quotas,
     session,
     templates,
     tokens,
@@ -70,6 +71,7 @@ for module in (
     projects,
     people,
     grants,
+    quotas,
     tokens,
     views,
 ):

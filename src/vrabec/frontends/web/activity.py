@@ -82,6 +82,7 @@ WORDS = {
     "vm.withhold": ("lock", gettext_noop("Withhold %(verb)s on %(name)s from %(to)s")),
     "vm.give_back": ("key", gettext_noop("Give %(verb)s on %(name)s back to %(to)s")),
     "vm.transfer": ("user", gettext_noop("Give the machine %(name)s to %(to)s")),
+    "quota.change": ("database", gettext_noop("Change the quota of %(name)s")),
     "account.password": ("lock", gettext_noop("%(name)s set a password")),
 }
 
@@ -124,6 +125,8 @@ def _line(row: Audit, names: bool) -> Line:
     icon, words = WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
     if row.kind in ("user", "group"):
         words = _ON_THE_SITE.get(row.action, words)
+    if row.kind == "quota":
+        words = gettext_noop("Change the quota of every %(what)s without one")
     words = words if names else NAMELESS.get(row.action, words)
     text = gettext(words) % ({"name": row.subject} | row.detail)
     return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)
