@@ -41,9 +41,15 @@ class Client(FleetCalls, PeopleCalls):
         """Your live tokens."""
         return cast("list[schemas.Token]", self._get("/tokens"))
 
-    def create_token(self, name: str, *, days: int = 90) -> schemas.NewToken:
-        """Make a token of your own; its secret is said this once. Raises Invalid."""
-        return cast("schemas.NewToken", self._post("/tokens", {"name": name, "days": days}))
+    def create_token(
+        self, name: str, *, days: int = 90, verbs: Iterable[str] = (), projects: Iterable[str] = ()
+    ) -> schemas.NewToken:
+        """Make a token of your own; its secret is said this once. Raises Invalid, Forbidden.
+
+        With `verbs` it is for these alone, with `projects` (by name) for what is in these alone.
+        """
+        body = {"name": name, "days": days, "verbs": list(verbs), "projects": list(projects)}
+        return cast("schemas.NewToken", self._post("/tokens", body))
 
     def revoke_token(self, token_id: int) -> None:
         """End one of your tokens. Raises NotFound."""

@@ -25,10 +25,12 @@ class Me(TypedDict):
 
 
 class Token(TypedDict):
-    """An API token, without its secret."""
+    """An API token, without its secret. No verbs: all that you may; no projects (None): any."""
 
     id: int
     name: str
+    verbs: list[str]
+    projects: list[str] | None
     created_at: str
     expires_at: str
     used_at: str | None
@@ -356,6 +358,7 @@ class Activity(TypedDict):
     at: str
     actor: str
     address: str
+    token: str | None
     action: str
     kind: str
     subject_id: int | None

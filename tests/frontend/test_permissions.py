@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver
 from ninja.operation import Operation
 
-from tests.cast import PASSWORD, Site
+from tests.cast import PASSWORD, Person, Site
 from vrabec.frontends.live.app import ROUTES
 from vrabec.frontends.live.gate import Caller, admit
 from vrabec.frontends.rest.api import api
@@ -26,13 +26,16 @@ from vrabec.models.grants import Grant, Withheld
 from vrabec.models.jobs import Job
 from vrabec.models.roles import BUILT_IN, MEMBER, OPERATOR, OWNER, VIEWER, Role
 from vrabec.models.screens import VmScreen
-from vrabec.models.users import Group, Membership, User
-from vrabec.services.permissions import ACTIONS, Level
-from vrabec.services.tokens import list_tokens
+from vrabec.models.users import Group, Membership, Token, User
+from vrabec.services.permissions import ACTIONS, NARROW, Level
+from vrabec.services.tokens import create_token, list_tokens
 from vrabec.services.views import ViewWish, save_view
 from vrabec.services.vm_xml import Told, write_xml
 
-CAST = ("nobody", "stranger", "viewer", "teammate", "owner", "operator", "administrator")
+QUERIES = {"why": "?verb=vm.view"}
+CAST = ("nobody", "expired", "narrow", "stranger", "viewer", "teammate", "owner", "operator", "administrator")
+NARROW_VERBS = ("vm.view", "vm.start")
+"""What the owner's narrow token is for, in her project."""
 ROLES = {"viewer": VIEWER, "teammate": MEMBER, "owner": OWNER, "operator": OPERATOR}
 BODIES = {
     "open_console": {"kind": "vnc"},
@@ -68,6 +71,8 @@ BODIES = {
     "transfer_vm": {"user": "olga"},
     "login": {"username": "olga", "password": PASSWORD},
 }
+PEOPLE = CAST[3:]
+"""Who has a session: tokens are for programs."""
 OF_A_PROJECT = ("vm.create", "vm.place", "project.share")
 ASKED = {"list_grants": "site.share", "give": "project.share"}
 """What routes ask for that are about any scope, as they are called here."""
@@ -165,8 +170,8 @@ def expected(route: Route, who: str) -> set[int] | None:
     verb = verb_of(route)
     if ACTIONS[verb] is Level.PUBLIC:
         return None
-    if who == "nobody":
-        return {401}
+    if who in WITHOUT_A_PERSON:
+        return WITHOUT_A_PERSON[who](verb)
     if route.name == "take":  # the viewer's own, which nobody hears of who may not share the project
         return None if who in ("viewer", "owner", "administrator") else {404}
     if ACTIONS[verb] is Level.SIGNED_IN or who == "administrator":
@@ -175,6 +180,17 @@ def expected(route: Route, who: str) -> set[int] | None:
         return {404, 422}  # what they may not see is not there; a body names it as an invalid field
     has_it = who in ROLES and verb in BUILT_IN[ROLES[who]]
     return None if has_it and (who == "operator" or is_of_a_project(route)) else {403}
+
+
+def _of_the_narrow_token(verb: str) -> set[int] | None:
+    return None if verb in NARROW or verb in NARROW_VERBS else {403}
+
+
+WITHOUT_A_PERSON: dict[str, Callable[[str], set[int] | None]] = {
+    "nobody": lambda verb: {401},
+    "expired": lambda verb: {401},
+    "narrow": _of_the_narrow_token,
+}
 
 
 def is_of_a_project(route: Route) -> bool:
@@ -211,7 +227,7 @@ def test_nobody_is_sent_to_sign_in_from_every_page(route: Route, site: Site) -> 
 @pytest.mark.parametrize("route", [r for r in WEB if r.action], ids=str)
 def test_pages_answer_the_cast_as_the_table_says(route: Route, site: Site) -> None:
     client = Client()
-    for who in CAST[1:]:
+    for who in PEOPLE:
         with undone():
             client.force_login(getattr(site, who).user)
             path = _filled(route, who, site)
@@ -235,12 +251,23 @@ def test_the_event_stream_admits_only_who_signed_in(site: Site) -> None:
 
 
 def _call(route: Route, who: str, site: Site) -> object:
-    headers = {} if who == "nobody" else {"authorization": f"Bearer {getattr(site, who).secret}"}
+    headers = {} if who == "nobody" else {"authorization": f"Bearer {_secret(who, site)}"}
     body = BODIES.get(route.name)
-    path = _filled(route, who, site)
+    path = _filled(route, who, site) + QUERIES.get(route.name, "")
     return Client(headers=headers).generic(
         route.method, path, data=_json(body), content_type="application/json", secure=True
     )
+
+
+def _secret(who: str, site: Site) -> str:
+    if who == "narrow":
+        return create_token(site.owner.actor, name="narrow", verbs=NARROW_VERBS, projects=["alpha"])[1]
+    if who == "expired":
+        token, secret = create_token(site.owner.actor, name="expired")
+        Token.objects.filter(pk=token.pk).update(expires_at=token.created_at)
+        return secret
+    person: Person = getattr(site, who)
+    return person.secret
 
 
 def _json(body: object) -> bytes:
@@ -308,12 +335,12 @@ def _id(name: str, who: str, site: Site) -> object:
         args = {"uri": "test:///default"}
         return Job.objects.get_or_create(kind="host.look", created_by_name="x", args=args)[0].pk
     if name == "token_id":
-        person = site.owner if who == "nobody" else getattr(site, who)
+        person = getattr(site, who, site.owner)
         token = list_tokens(person.actor).first()
         assert token
         return token.pk
     if name == "view_id":
-        person = site.owner if who == "nobody" else getattr(site, who)
+        person = getattr(site, who, site.owner)
         return save_view(person.actor, ViewWish(name="kept")).pk
     if name in _MADE:
         return _MADE[name](site)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 NO_VERBS: frozenset[str] = frozenset()
 
@@ -21,6 +21,11 @@ class Held:
     owned: frozenset[str] = NO_VERBS
     withheld: frozenset[str] = NO_VERBS
 
+    def within(self, verbs: frozenset[str]) -> Held:
+        """The same, of these verbs alone."""
+        ways = ("site", "cluster", "project", "vm", "owned")
+        return replace(self, **{way: getattr(self, way) & verbs for way in ways})
+
     def somewhere(self, verb: str) -> bool:
         """Whether there may be anything to do it to: where not, nobody needs to ask."""
         ways = (self.site, self.cluster, self.project, self.vm, self.owned)
@@ -28,14 +33,32 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Only:
+    """What a narrow token allows of all that its person may: these verbs, in these projects (None: any)."""
+
+    verbs: frozenset[str]
+    projects: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
 class Actor:
-    """A signed-in person, or the system itself (`user_id` 0, which may do everything)."""
+    """A signed-in person, or the system itself (`user_id` 0, which may do everything).
+
+    `token` is the name of the one that was used, `only` what it allows when that is not all.
+    """
 
     user_id: int
     name: str
     is_administrator: bool = False
     address: str = ""
     held: Held = Held()
+    token: str = ""
+    only: Only | None = None
+
+    @property
+    def viewpoint(self) -> Actor:
+        """The actor without what decides nothing: who sees the same is the same."""
+        return replace(self, name="", address="", token="")
 
 
 SYSTEM = Actor(user_id=0, name="vrabec", is_administrator=True)

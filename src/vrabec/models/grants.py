@@ -112,7 +112,7 @@ def reached(actor: Actor, verb: str, vm: str = "") -> Q:
     if verb in held.withheld:
         kept = Withheld.objects.filter(mine(actor), verb=verb).values("vm_id")
         ways &= ~Q(**{f"{vm}pk__in": kept})
-    return ways
+    return ways & in_projects(actor, f"{vm}project_id")
 
 
 def _reached_in_part(actor: Actor, verb: str, vm: str) -> Q:
@@ -138,6 +138,13 @@ def _own(actor: Actor, vm: str) -> Q:
 def of_projects(actor: Actor) -> QuerySet[Grant, Any]:
     """Ids of the projects in which `actor` has any role."""
     return Grant.objects.filter(mine(actor), project__isnull=False).values("project_id")
+
+
+def in_projects(actor: Actor, column: str) -> Q:
+    """Rows of the projects that the actor's token is for."""
+    if actor.only is None or actor.only.projects is None:
+        return Q()
+    return Q(**{f"{column}__in": actor.only.projects})
 
 
 def has_way_past_projects(actor: Actor, verb: str) -> bool:

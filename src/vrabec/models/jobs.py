@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from vrabec.lib.actor import Actor
-from vrabec.models.grants import granted, has_way_past_projects, reached
+from vrabec.models.grants import granted, has_way_past_projects, in_projects, reached
 from vrabec.models.hosts import Host
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template
@@ -46,13 +46,13 @@ class JobQuerySet(models.QuerySet["Job"]):
     def visible_to(self, actor: Actor) -> Self:
         """One's own, those of projects one may look into, and those on machines one may look at."""
         if actor.is_administrator or "job.view" in actor.held.site:
-            return self
+            return self.filter(in_projects(actor, "project_id"))
         ways = Q(created_by_id=actor.user_id)
         if "job.view" in actor.held.project:
             ways |= Q(project_id__in=granted(actor, "job.view", "project"))
         if has_way_past_projects(actor, "job.view"):
             ways |= Q(vm__in=Vm.objects.filter(reached(actor, "job.view")).values("pk"))
-        return self.filter(ways)
+        return self.filter(ways & in_projects(actor, "project_id"))
 
 
 class Job(models.Model):

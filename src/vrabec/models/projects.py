@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from django.db import models
 
 from vrabec.lib.actor import Actor
-from vrabec.models.grants import granted
+from vrabec.models.grants import granted, in_projects
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -19,9 +19,14 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
     def open_to(self, actor: Actor, verb: str) -> Self:
         """Those in which the actor may do `verb`."""
+        found = self.filter(in_projects(actor, "pk"))
         if actor.is_administrator or verb in actor.held.site:
-            return self
-        return self.filter(pk__in=granted(actor, verb, "project"))
+            return found
+        return (
+            found.filter(pk__in=granted(actor, verb, "project"))
+            if verb in actor.held.project
+            else found.none()
+        )
 
 
 class Project(models.Model):

@@ -66,11 +66,17 @@ class TokenKind(models.TextChoices):
 
 
 class Token(models.Model):
-    """A secret that stands for a user. Only its SHA-256 is stored; it always expires."""
+    """A secret that stands for a user. Only its SHA-256 is stored; it always expires.
+
+    `verb_line` holds the only verbs that it allows, as a role's does, "" for all that its person may;
+    `project_ids` the only projects, None for any. A project that is gone stays in it, and lets nobody in.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
     kind = models.CharField(max_length=16, choices=TokenKind.choices, default=TokenKind.API)
     name = models.CharField(max_length=64)
+    verb_line = models.TextField(blank=True)
+    project_ids = models.JSONField(null=True, blank=True)
     digest = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

@@ -157,6 +157,8 @@ def mac_of(line: Audit) -> str:
         line.address, line.action, line.kind, line.subject_id, line.subject, line.project_id, line.job_id,
         line.detail,
     ]  # fmt: skip
+    if line.token:  # so that lines from before there was this column keep their code
+        said.append(line.token)
     return _code("vrabec.record", json.dumps(said, sort_keys=True, separators=(",", ":")))
 
 

@@ -14,7 +14,7 @@ from vrabec.lib.errors import Conflict, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.clusters import Cluster, Cover, CpuChoice
 from vrabec.models.grants import granted
-from vrabec.services.permissions import may, require, require_somewhere
+from vrabec.services.permissions import is_for_projects, may, require, require_somewhere
 from vrabec.services.record import record
 
 T = TypeVar("T")
@@ -41,6 +41,8 @@ def list_clusters(actor: Actor) -> QuerySet[Cluster]:
     rows = Cluster.objects.all()
     if not may(actor, "cluster.list"):
         rows = rows.filter(pk__in=granted(actor, "cluster.list", "cluster"))
+    if is_for_projects(actor):
+        rows = rows.none()
     return rows.annotate(host_count=Count("hosts", filter=Q(hosts__removed_at=None))).order_by("name")
 
 

@@ -19,7 +19,7 @@ from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.host_looks import check_uri, confirmed_key
-from vrabec.services.permissions import may, require, require_somewhere
+from vrabec.services.permissions import is_for_projects, may, require, require_somewhere
 from vrabec.services.placement import take_lock
 from vrabec.services.queue import queue_host_job
 from vrabec.services.record import record
@@ -48,6 +48,8 @@ def _seen_by(actor: Actor) -> QuerySet[Host]:
     """All, or those of the clusters that somebody looks after."""
     if may(actor, "host.list"):
         return Host.objects.present()
+    if is_for_projects(actor):
+        return Host.objects.none()
     return Host.objects.present().filter(cluster__in=granted(actor, "host.list", "cluster"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +35,7 @@ def open_jobs(actor: Actor) -> JobQuerySet:
 
 def few_open_jobs(actor: Actor, most: int) -> list[Job]:
     """The newest of `open_jobs`: every page shows them."""
-    found = composed(_newest_open, replace(actor, address=""), most)
+    found = composed(_newest_open, actor.viewpoint, most)
     return list(Job.objects.raw(found.text, found.values)) if found.text else []
 
 
@@ -61,7 +60,7 @@ def jobs_of(actor: Actor, which: str) -> JobQuerySet:
 def done_today(actor: Actor) -> int:
     """How many jobs ended well in the last 24 hours."""
     since = now().replace(second=0, microsecond=0) - timedelta(days=1)
-    return composed(_done_since, replace(actor, address=""), since).count()
+    return composed(_done_since, actor.viewpoint, since).count()
 
 
 def _done_since(actor: Actor, since: datetime) -> QuerySet[Job, Any]:

@@ -80,7 +80,7 @@ def list_vms(actor: Actor, query: VmQuery) -> VmList:
 def page_of(actor: Actor, query: VmQuery) -> Page:
     """As `list_vms`, the ids alone, which indexes give: two queries."""
     require(actor, "vm.list")
-    who = replace(actor, address="")
+    who = actor.viewpoint
     total = composed(_all_ids, who, replace(query, page=1, sort="name")).count()
     return Page([vm_id for (vm_id,) in composed(_page_ids, who, query).rows()], total)
 

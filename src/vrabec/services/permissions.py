@@ -127,6 +127,13 @@ ACTIONS: dict[str, Level] = {
 }
 
 
+NARROW = frozenset(
+    f"{noun}.list"
+    for noun in ("vm", "job", "project", "template", "network", "view", "role", "quota", "audit")
+) | {"vm.bulk", "events.view", "account.view"}
+"""What needs no role, and a token for a few verbs allows: to look. What is found is what its verbs allow."""
+
+
 class Spot(NamedTuple):
     """Where a row is: ids of its cluster, project and machine, and whose the machine is."""
 
@@ -168,6 +175,8 @@ class Rights:
         if self.actor.is_administrator:
             return True
         spot = _spot(row)
+        if not _is_within(self.actor, verb, spot):
+            return False
         return self._has(verb, spot) and verb not in self.withheld.get(spot.vm, NO_VERBS)
 
     def _has(self, verb: str, spot: Spot) -> bool:
@@ -239,16 +248,39 @@ def _groups(actor: Actor) -> frozenset[int]:
 def may(actor: Actor, verb: str, of: Row | None = None) -> bool:
     """Whether `actor` may do `verb` to this row or, without one, on the whole site."""
     level = ACTIONS[verb]
-    if level is not Level.GRANTED or actor.is_administrator:
-        return bool(actor.user_id) or actor.is_administrator or level is Level.PUBLIC
+    if level is Level.PUBLIC or actor.is_administrator:
+        return True
+    if level is Level.SIGNED_IN:
+        return bool(actor.user_id) and (actor.only is None or verb in NARROW)
     if of is None or not actor.held.somewhere(verb):
-        return verb in actor.held.site
+        return verb in actor.held.site and not is_for_projects(actor)
     return rights(actor, [of]).may(verb, of)
 
 
 def may_somewhere(actor: Actor, verb: str) -> bool:
     """Whether there may be anything that `actor` may do `verb` to: no query."""
     return actor.is_administrator or actor.held.somewhere(verb)
+
+
+def is_for_projects(actor: Actor) -> bool:
+    """Whether the actor's token is for some projects alone: nothing that is in none is for it."""
+    return actor.only is not None and actor.only.projects is not None
+
+
+def _is_within(actor: Actor, verb: str, spot: Spot) -> bool:
+    """Whether the actor's token allows `verb` there."""
+    only = actor.only
+    if only is None:
+        return True
+    return verb in only.verbs and (only.projects is None or spot.project in only.projects)
+
+
+def require_within(actor: Actor, verb: str) -> None:
+    """Raise Forbidden when the token that was used is not for `verb`, wherever it may be."""
+    if actor.only is None or ACTIONS[verb] is Level.PUBLIC:
+        return
+    if verb not in (NARROW if ACTIONS[verb] is Level.SIGNED_IN else actor.only.verbs):
+        raise Forbidden("The token %(name)s is not for this.", name=actor.token, action=verb)
 
 
 def require(actor: Actor, verb: str, of: Row | None = None) -> None:

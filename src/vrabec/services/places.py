@@ -7,7 +7,7 @@ to answer them. Which branches an actor sees is asked as everywhere; what hangs 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -179,7 +179,7 @@ def _rows(actor: Actor, kind: str) -> list[Row]:
     """The branches that `actor` sees."""
     if kind == "host":
         return [_host_row(*values) for values in asked(_HOSTS)]
-    seen = composed(_project_ids, replace(actor, address=""))
+    seen = composed(_project_ids, actor.viewpoint)
     rows = asked(_PROJECTS % {"ids": seen.text}, seen.values) if seen.text else []
     return [Row(pk, name, title or name, "online", "", count) for pk, name, title, count in rows]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -37,7 +36,7 @@ def list_projects(actor: Actor) -> QuerySet[Project]:
 
 def project_names(actor: Actor, most: int) -> list[tuple[str, str]]:
     """Name and shown name of the first `most` projects that `actor` sees: every list offers them."""
-    rows = composed(_first_names, replace(actor, address=""), most).rows()
+    rows = composed(_first_names, actor.viewpoint, most).rows()
     return [(name, title or name) for name, title in rows]
 
 

@@ -22,6 +22,7 @@ def record(actor: Actor, action: str, *, of: Row, job: Job | None = None, **deta
         user_id=actor.user_id or None,
         actor=actor.name,
         address=actor.address,
+        token=actor.token or None,
         action=action,
         kind=of._meta.model_name or "",
         subject_id=of.pk,

@@ -39,7 +39,7 @@ def list_views(actor: Actor) -> QuerySet[SavedView]:
 
 def few_views(actor: Actor, most: int) -> list[SavedView]:
     """The first of `list_views`: every list shows them."""
-    found = composed(_first_of, replace(actor, address=""), most)
+    found = composed(_first_of, actor.viewpoint, most)
     return list(SavedView.objects.raw(found.text, found.values))
 
 

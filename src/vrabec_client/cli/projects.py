@@ -17,6 +17,7 @@ _LINES: tuple[Column, ...] = (
     ("AT", lambda line: when(line["at"])),
     ("WHO", lambda line: line["actor"]),
     ("FROM", lambda line: line["address"]),
+    ("TOKEN", lambda line: line["token"]),
     ("ACTION", lambda line: line["action"]),
     ("WHAT", lambda line: line["subject"]),
     ("JOB", lambda line: line["job_id"]),

@@ -22,7 +22,7 @@ from vrabec.models.users import User
 from vrabec.models.vms import Vm
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import Rights, all_rights, require
-from vrabec.services.tokens import user_of_token
+from vrabec.services.tokens import actor_of_token
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ def identify(caller: Caller) -> Actor:
         raise Forbidden("This controller does not go by that name.")
     if caller.origin and urlsplit(caller.origin).netloc != caller.host:
         raise Forbidden("The request comes from another site.")
+    scheme, _, token = caller.authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return actor_of_token(token.strip(), caller.address)
     user = _user(caller)
     if user is None or user.must_change_password:
         raise Unauthenticated("Sign in first.")
@@ -86,9 +89,6 @@ def identify(caller: Caller) -> Actor:
 
 
 def _user(caller: Caller) -> User | None:
-    scheme, _, token = caller.authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return user_of_token(token.strip())
     request = HttpRequest()
     request.session = SessionStore(_session_key(caller.cookie))
     found = get_user(request)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest
+from ninja.operation import Operation
 from ninja.security import APIKeyCookie, HttpBearer
+from ninja.utils import contribute_operation_callback
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Forbidden
 from vrabec.models.users import User
 from vrabec.services.people import actor_of
-from vrabec.services.permissions import ACTIONS
-from vrabec.services.tokens import user_of_token
+from vrabec.services.permissions import ACTIONS, require_within
+from vrabec.services.tokens import actor_of_token
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -24,7 +27,7 @@ class BearerToken(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
         """The actor the token stands for. Raises Unauthenticated."""
-        return actor_of(user_of_token(token), address_of(request))
+        return actor_of_token(token, address_of(request))
 
 
 class Session(APIKeyCookie):
@@ -51,9 +54,24 @@ def action(name: str) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         view.action = name  # type: ignore[attr-defined]
+        contribute_operation_callback(view, partial(_keep_within, name))
         return view
 
     return mark
+
+
+def _keep_within(name: str, operation: Operation) -> None:
+    """Refuse a token that is not for this action, before the view is asked."""
+    view = operation.view_func
+
+    @wraps(view)
+    def kept(request: HttpRequest, **values: Any) -> Any:
+        found = getattr(request, "auth", None)
+        if isinstance(found, Actor):
+            require_within(found, name)
+        return view(request, **values)
+
+    operation.view_func = kept
 
 
 def actor(request: HttpRequest) -> Actor:

@@ -14,8 +14,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Unauthenticated, VrabecError
 from vrabec.services.health import faults
 from vrabec.services.metrics import Metric, read_metrics, reader_at
-from vrabec.services.people import actor_of
-from vrabec.services.tokens import user_of_token
+from vrabec.services.tokens import actor_of_token
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -42,7 +41,7 @@ def _reader(request: HttpRequest) -> Actor:
     """Who asks. Raises Unauthenticated."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return actor_of(user_of_token(secret.strip()), address_of(request))
+        return actor_of_token(secret.strip(), address_of(request))
     # Only for who calls directly: a proxy would lend its own address to everybody behind it.
     if (found := reader_at(address_of(request))) and "X-Forwarded-For" not in request.headers:
         return found

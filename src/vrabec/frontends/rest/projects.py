@@ -32,12 +32,13 @@ class ProjectOut(Schema):
 
 
 class AuditOut(Schema):
-    """One line of the record."""
+    """One line of the record. `token` is the name of the one that was used, null for a session."""
 
     id: int
     at: datetime
     actor: str
     address: str
+    token: str | None
     action: str
     kind: str
     subject_id: int | None

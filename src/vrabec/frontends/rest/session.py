@@ -65,4 +65,4 @@ def login(request: HttpRequest, given: Login) -> Status[NewToken]:
     if user.must_change_password:
         raise Forbidden("Set a password first: sign in with the browser.")
     made, secret = tokens.create_token(people.actor_of(user, address), name=given.client or "vrabec command")
-    return Status(201, NewToken(**TokenOut.from_orm(made).dict(), secret=secret))
+    return Status(201, NewToken(**TokenOut.all_of([made])[0].dict(), secret=secret))

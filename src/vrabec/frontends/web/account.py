@@ -13,9 +13,11 @@ from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import problems_of
 from vrabec.frontends.web.pages import render
 from vrabec.lib.errors import Invalid
-from vrabec.services.tokens import create_token, list_tokens, revoke_token
+from vrabec.services.tokens import create_token, list_tokens, project_names_of, revoke_token
 
 DEFAULT_DAYS = 90
+MAX_TYPED = 4000
+_NEW = {"name": "", "days": str(DEFAULT_DAYS), "verbs": "", "projects": ""}
 
 
 @page("account.view")
@@ -27,13 +29,17 @@ def index(request: PageRequest) -> HttpResponse:
 @page("token.create", methods=("POST",))
 def add_token(request: PageRequest) -> HttpResponse:
     """Make a token; its secret is in this answer and nowhere else."""
-    name, days = request.POST.get("name", ""), request.POST.get("days", "")
+    typed = {name: request.POST.get(name, "")[:MAX_TYPED] for name in _NEW}
+    days = typed["days"]
     number = int(days) if days.isascii() and days.isdigit() and len(days) < 6 else 0
+    verbs, projects = (typed[name].replace(",", " ").split() for name in ("verbs", "projects"))
     try:
-        _, secret = create_token(request.actor, name=name, days=number)
+        _, secret = create_token(
+            request.actor, name=typed["name"], days=number, verbs=verbs, projects=projects
+        )
     except Invalid as error:
-        return _page(request, typed={"name": name, "days": days}, problems=problems_of(error), status=422)
-    return _page(request, secret=secret, made=name, status=201)
+        return _page(request, typed=typed, problems=problems_of(error), status=422)
+    return _page(request, secret=secret, made=typed["name"], status=201)
 
 
 @page("token.revoke", methods=("POST",))
@@ -45,10 +51,12 @@ def drop_token(request: PageRequest, token_id: int) -> HttpResponse:
 
 
 def _page(request: PageRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    tokens = list(list_tokens(request.actor))
     context = {
         "person": request.person,
-        "tokens": list_tokens(request.actor),
-        "typed": {"name": "", "days": str(DEFAULT_DAYS)},
+        "tokens": tokens,
+        "projects_of": project_names_of(tokens),
+        "typed": _NEW,
         "problems": {},
         "secret": "",
         "made": "",
