@@ -85,9 +85,10 @@ def consoles_command(runs: int, count: int, mib: int) -> None:
 @click.option("--vms", default=40, show_default=True, help="Machines on each of them.")
 @click.option("--seconds", default=20.0, show_default=True, help="How long one reads, and then eight.")
 @click.option("--events", default=200.0, show_default=True, help="Machines that change meanwhile, a second.")
-def list_command(hosts: int, vms: int, seconds: float, events: float) -> None:
+@click.option("--grants", default=0, help="Readers are somebody with so many grants, else administrators.")
+def list_command(hosts: int, vms: int, seconds: float, events: float, grants: int) -> None:
     """The list of machines (first page, filtered, searched) for one reader, and for eight who think 0.2 s."""
-    size = pages.Size(seconds, events)
+    size = pages.Size(seconds, events, grants)
     _run(lambda controller: pages.measure(controller, size), lambda: FleetController(Fleet(hosts, vms)))
 
 

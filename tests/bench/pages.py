@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from tests.bench.figures import median, now_ms, quantile
 from tests.bench.fleet import FleetController, side_by_side
+from tests.bench.granted import GRANTED
 from tests.bench.processes import uses_of
 from tests.e2e.controller import ADMINISTRATOR, PASSWORD, REPOSITORY
 
@@ -36,12 +37,13 @@ class Reader:
     """Somebody who is signed in; `times_ms` by page."""
 
     controller: FleetController
+    username: str = ADMINISTRATOR
     times_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PAGES})
     bytes: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         visitor = self.controller.visitor()
-        visitor.sign_in(ADMINISTRATOR, PASSWORD)
+        visitor.sign_in(self.username, PASSWORD)
         self._headers = {"Accept-Encoding": "gzip", "Cookie": visitor.cookies}
         trust = ssl.create_default_context(cafile=self.controller.certificate)
         self._connection = http.client.HTTPSConnection(urlsplit(self.controller.url).netloc, context=trust)
@@ -73,29 +75,34 @@ class Reader:
 
 @dataclass(frozen=True)
 class Size:
-    """How long each part reads, and how lively the fleet is meanwhile."""
+    """How long each part reads, how lively the fleet is meanwhile, and how many grants the readers have.
+
+    With none they are administrators.
+    """
 
     seconds: float
     events_s: float
+    grants: int = 0
 
 
 def measure(controller: FleetController, size: Size) -> dict[str, Any]:
     """The line of `scripts/bench list`."""
     fleet = controller.fleet
     floors = [fleet.sweep_ms() for _ in range(FLOORS)]
+    who = _granted(controller, size.grants) if size.grants else ADMINISTRATOR
     with fleet.stirred(size.events_s):
-        one = Reader(controller)
+        one = Reader(controller, who)
         for page in [*PAGES] * WARM_UP:
             one.read(page)
         one.times_ms = {name: [] for name in PAGES}
         one.read_for(size.seconds, THINK_S)
-        eight = [Reader(controller) for _ in range(READERS)]
+        eight = [Reader(controller, who) for _ in range(READERS)]
         side_by_side(
             [threading.Thread(target=reader.read_for, args=(size.seconds, THINK_S)) for reader in eight]
         )
         uses = uses_of(controller.pid).values()
     everybody = [ms for reader in eight for ms in reader.all_ms]
-    queries = dict(zip(PAGES, _queries(controller), strict=True))
+    queries = dict(zip(PAGES, _queries(controller, who), strict=True))
     return {
         "hosts": len(fleet.hosts),
         "vms": fleet.vms,
@@ -105,6 +112,8 @@ def measure(controller: FleetController, size: Size) -> dict[str, Any]:
         "p50_8_ms": median(everybody),
         "p95_8_ms": quantile(everybody, 95),
         "queries": max(queries.values()),
+        "queries_administrator": max(_queries(controller, ADMINISTRATOR)),
+        "grants": size.grants,
         "bytes": max(one.bytes.values()),
         "pages": {
             name: {
@@ -123,8 +132,15 @@ def measure(controller: FleetController, size: Size) -> dict[str, Any]:
     }
 
 
-def _queries(controller: FleetController) -> list[int]:
-    command = [sys.executable, "-m", "tests.bench.queries", ADMINISTRATOR, *PAGES.values()]
+def _granted(controller: FleetController, number: int) -> str:
+    """The name of somebody with so many grants."""
+    command = [sys.executable, "-m", "tests.bench.granted", str(number)]
+    subprocess.run(command, check=True, cwd=REPOSITORY, env=controller.environment)
+    return GRANTED
+
+
+def _queries(controller: FleetController, username: str) -> list[int]:
+    command = [sys.executable, "-m", "tests.bench.queries", username, *PAGES.values()]
     said = subprocess.run(
         command, check=True, cwd=REPOSITORY, env=controller.environment, stdout=subprocess.PIPE, text=True
     )
