@@ -25,7 +25,8 @@ SIDEWAYS = """() => [...document.querySelectorAll("*")]
     .map((element) => element.outerHTML.slice(0, 150))"""
 LOOKS = [(width, theme) for width in ("desk", "phone") for theme in ("light", "dark")]
 COLUMNS = ("host", "project", "address", "cpu", "memory", "disk", "cpus", "template", "mac", "by", "created")
-TABS = ("activity", "hardware", "xml", "console", "console/serial", "delete", "rename", "clone", "describe")
+TABS = ("access", "activity", "hardware", "xml", "console", "console/serial")
+ASKS = ("delete", "rename", "clone", "describe")
 FIRST_VISIT_BYTES = 150_000
 NEXT_PAGE_BYTES = 20_000
 CHARTS_ARE_DRAWN = (
@@ -48,6 +49,12 @@ def scene(controller: Controller) -> Iterator[dict[str, str]]:
             "/hosts",
             "/templates",
             "/projects",
+            "/projects/main",
+            "/people",
+            "/people/site",
+            "/groups",
+            "/roles",
+            "/new-role",
             "/activity",
             "/account",
             "/account/password",
@@ -59,7 +66,7 @@ def scene(controller: Controller) -> Iterator[dict[str, str]]:
             "create": "/machines/new",
             "view-save": "/views/new?state=running",
             "all-columns": f"/?cols={'.'.join(COLUMNS)}",
-            **{f"machine-{tab}": f"{one}/{tab}" for tab in TABS},
+            **{f"machine-{tab}": f"{one}/{tab}" for tab in (*TABS, *ASKS)},
         }
         client.dismiss_job(failed)
         machines.delete_all()

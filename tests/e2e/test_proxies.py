@@ -141,7 +141,7 @@ def test_a_person_signs_in_and_reads_a_page(behind: Behind) -> None:
 
 def test_another_site_cannot_send_the_persons_forms(behind: Behind) -> None:
     assert behind.caller.form("/sign-in", username="ada", password=PASSWORD) == 303
-    new, name = "/projects/new", f"p{behind.caller.port}"
+    new, name = "/new-project", f"p{behind.caller.port}"
     assert behind.caller.form(new, on="/projects", origin="https://evil.example", name=name) == 403
     assert behind.caller.form(new, on="/projects", name=name) == 303
 

@@ -45,6 +45,18 @@ PAGES = {
     "hosts": "/hosts",
     "templates": "/templates",
     "projects": "/projects",
+    "access": "/machines/12/access?person=inigo&may=vm.power_off",
+    "access-refused": "/machines/12/access",
+    "project": "/projects/studium",
+    "people": "/people",
+    "user-remove": "/people",
+    "user-menu": "/people",
+    "groups": "/groups",
+    "group": "/groups/1",
+    "roles": "/roles",
+    "role-new": "/new-role",
+    "role": "/roles/night-shift",
+    "site-access": "/people/site",
     "activity": "/activity",
     "jobs": "/jobs?show=all",
     "account": "/account",
@@ -94,6 +106,18 @@ ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "move": (("click", "#actions summary"), ("click", "#actions a[href$=migrate]")),
     "find": (("type", "[data-key-search]"),),
     "view-save": (("click", "#chips details:last-of-type summary"), ("click", "#chips a[hx-get]")),
+    "access-refused": (
+        ("type", "#who"),
+        ("check", "input[name=role][value=viewer]"),
+        ("click", "form[action$=grants] .btn-wide"),
+    ),
+    "user-menu": (("click", "tr:nth-child(2) summary"),),
+    "user-remove": (
+        ("click", "tr:nth-child(2) summary"),
+        ("click", "tr:nth-child(2) a.bad-text"),
+        ("type", "dialog #name"),
+    ),
+    "roles": (("click", ".role-line:last-child summary"),),
     "columns": (("click", ".list-foot .no-phone > summary"),),
     "per-page": (("click", ".list-foot summary"),),
     "bulk": PICKED,
@@ -102,7 +126,14 @@ ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "places": (("click", "[data-side]"),),
     "machine-words": (("click", "#history summary"),),
 }
-TYPED = {"#ask-name": "moodle", "#name": "raft_lab 3", "#how_many": "4", "[data-key-search]": "stop mo"}
+TYPED = {
+    "#who": "íñigo",
+    "dialog #name": "inigo",
+    "#ask-name": "moodle",
+    "#name": "raft_lab 3",
+    "#how_many": "4",
+    "[data-key-search]": "stop mo",
+}
 
 
 class Server(ThreadingMixIn, WSGIServer):

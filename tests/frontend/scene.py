@@ -11,13 +11,13 @@ from vrabec.lib.actor import SYSTEM, Actor
 from vrabec.lib.clock import now
 from vrabec.lib.fit import Needs
 from vrabec.models.clusters import Cluster, Cover
-from vrabec.models.grants import Grant
+from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.projects import Project
-from vrabec.models.roles import ADMINISTRATOR, OWNER, VIEWER
+from vrabec.models.roles import ADMINISTRATOR, MEMBER, OWNER, VIEWER, Role
 from vrabec.models.templates import Template, TemplateState
-from vrabec.models.users import User
+from vrabec.models.users import Group, Membership, User
 from vrabec.models.vms import Seen, Vm, VmLoad, Wished
 from vrabec.services.history import directory
 from vrabec.services.people import actor_of
@@ -94,6 +94,7 @@ def build(*, extra: int = 60, minutes: int = 7 * 24 * 60) -> dict[str, User]:
             f"vm-{number:03d} {host.name} main {50 if number % 3 else 60} 10.1.0.{number + 1} 2048 512 20 3"
         )
         _vm(words.split(), hosts, projects, template, found["jana"])
+    _access(found, projects["studium"])
     _jobs(found["jana"])
     _history(Vm.objects.get(name="moodle"), minutes)
     for load in VmLoad.objects.exclude(vm__name="moodle").select_related("vm"):
@@ -105,6 +106,25 @@ def build(*, extra: int = 60, minutes: int = 7 * 24 * 60) -> dict[str, User]:
     )
     save_view(_actor(found["jana"]), ViewWish(name="Full disks", search="disk<20G", columns=("host", "disk")))
     return found
+
+
+def _access(found: dict[str, User], studium: Project) -> None:
+    """Groups, a role of the site's own, and what is given and withheld on moodle."""
+    moodle = Vm.objects.get(name="moodle")
+    Vm.objects.filter(pk=moodle.pk).update(owner=found["zdenek"])
+    lecturers = Group.objects.create(name="lecturers", title="Lecturers of mathematics")
+    helpers = Group.objects.create(name="studis-devs-and-contractors")
+    for name in ("zdenek", "inigo"):
+        Membership.objects.create(group=lecturers, user=found[name])
+    Membership.objects.create(group=helpers, user=found["inigo"])
+    verbs = " vm.console vm.pause vm.reboot vm.resume vm.start vm.view "
+    Role.objects.create(name="night-shift", title="Night shift", verb_line=verbs)
+    Grant.objects.create(group=lecturers, project=studium, role=MEMBER)
+    Grant.objects.create(group=helpers, vm=moodle, role="night-shift")
+    Grant.objects.create(user=found["eleni"], vm=moodle, role=MEMBER)
+    Grant.objects.create(group=helpers, cluster=moodle.host.cluster, role=VIEWER)
+    Withheld.objects.create(group=lecturers, vm=moodle, verb="vm.power_off")
+    Withheld.objects.create(user=found["inigo"], vm=moodle, verb="vm.clone")
 
 
 def people() -> dict[str, User]:

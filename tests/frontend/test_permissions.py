@@ -73,7 +73,7 @@ BODIES = {
 }
 PEOPLE = CAST[3:]
 """Who has a session: tokens are for programs."""
-OF_A_PROJECT = ("vm.create", "vm.place", "project.share")
+OF_A_PROJECT = ("vm.create", "vm.place", "project.view", "project.share")
 ASKED = {"list_grants": "site.share", "give": "project.share"}
 """What routes ask for that are about any scope, as they are called here."""
 NAMING = ("create_vm", "place_vm", "give")
@@ -353,4 +353,5 @@ def _id(name: str, who: str, site: Site) -> object:
         "branch_id": site.host.pk,
         "secret": "x",
         "verb": "start",
+        "name": site.project.name,
     }[name]

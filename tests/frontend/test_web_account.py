@@ -43,12 +43,12 @@ def test_one_revokes_one_s_own_token_only(site: Site) -> None:
 
 def test_an_administrator_makes_a_project(site: Site) -> None:
     client = browser(site.administrator)
-    assert client.post("/projects/new", {"name": "gamma", "title": "Gamma"}, secure=True).status_code == 303
+    assert client.post("/new-project", {"name": "gamma", "title": "Gamma"}, secure=True).status_code == 303
     assert Project.objects.get(name="gamma").title == "Gamma"
-    refused = client.post("/projects/new", {"name": "Gamma!", "title": "G"}, secure=True)
+    refused = client.post("/new-project", {"name": "Gamma!", "title": "G"}, secure=True)
     assert refused.status_code == 422
     assert 'data-value="gamma"' in refused.content.decode()
-    assert client.post("/projects/new", {"name": "gamma", "title": ""}, secure=True).status_code == 409
+    assert client.post("/new-project", {"name": "gamma", "title": ""}, secure=True).status_code == 409
 
 
 def test_building_a_template_shows_its_progress(site: Site) -> None:

@@ -30,7 +30,10 @@ from vrabec.services.permissions import (
 
 __all__ = ["site"]
 SCOPED = ("site", "cluster", "project", "vm")
-VERBS = sorted(verb for verb in ACTIONS if verb.startswith("vm.") and ACTIONS[verb] is Level.GRANTED)
+OF_PROJECTS = {"vm.create", "vm.place"}
+VERBS = sorted(
+    verb for verb in ACTIONS.keys() - OF_PROJECTS if verb.startswith("vm.") and ACTIONS[verb] is Level.GRANTED
+)
 
 
 def grant(who: Person | Group, role: str, **scope: object) -> Grant:
@@ -200,6 +203,15 @@ def test_who_looks_after_a_cluster_sees_its_hosts_alone(site: Site, nina: Person
         require(nina.actor, "host.maintain", elsewhere.host)
     with pytest.raises(Forbidden):
         require(nina.actor, "host.remove", site.host)
+
+
+@pytest.mark.parametrize(
+    ("kind", "offered"), [("site", True), ("cluster", False), ("project", True), ("vm", False)]
+)
+def test_machines_are_made_in_projects(site: Site, nina: Person, kind: str, offered: bool) -> None:
+    grant(nina, MEMBER, **scope_of(site, kind))
+    assert may_somewhere(nina.actor, "vm.create") == offered
+    assert may(nina.actor, "vm.create", site.project) == offered
 
 
 def test_one_who_is_not_in_a_project_does_not_see_it(site: Site, nina: Person) -> None:

@@ -20,12 +20,12 @@ from vrabec.services.administrators import keep_one
 from vrabec.services.clusters import get_cluster
 from vrabec.services.holders import Holder, holder_named
 from vrabec.services.people import actor_of
-from vrabec.services.permissions import may, require, rights
+from vrabec.services.permissions import Rights, may, require, rights
 from vrabec.services.placement import take_lock
 from vrabec.services.projects import get_project
 from vrabec.services.quotas import Purse, amounts_of, runs_or_should
 from vrabec.services.record import record
-from vrabec.services.roles import GRANTABLE, Described, role_named
+from vrabec.services.roles import GRANTABLE, Described, list_roles, role_named
 from vrabec.services.vms import get_vm
 
 Scope = Cluster | Project | Vm
@@ -35,6 +35,10 @@ ON_MACHINES = frozenset(verb for verb in GRANTABLE if verb.startswith(("vm.", "j
     "vm.place",
 }
 """Verbs that say something of a single machine."""
+_WITHIN = frozenset(verb for verb in GRANTABLE if verb.startswith(("vm.", "job.", "project."))) - {
+    "project.create"
+}
+"""Verbs that say something of a project or of what is in it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,15 @@ class Where:
     cluster: int | None = None
     project: str = ""
     vm: int | None = None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A role, whether it would give anything on a scope, and whether the actor has all of it there."""
+
+    role: Described
+    has_use: bool
+    in_reach: bool
 
 
 def scope_at(actor: Actor, where: Where) -> Scope | None:
@@ -94,8 +107,11 @@ def give(actor: Actor, *, holder: Holder, role: str, scope: Scope | None) -> Gra
     return made
 
 
-def take(actor: Actor, *, grant_id: int) -> None:
-    """Take a role back; what was given to oneself everybody may. Raises NotFound, Conflict, Forbidden."""
+def take(actor: Actor, *, grant_id: int) -> Scope | None:
+    """Take a role back, and say where; what was given to oneself everybody may.
+
+    Raises NotFound, Conflict, Forbidden.
+    """
     grant = Grant.objects.filter(pk=grant_id).select_related(*_SHOWN).first()
     if grant is None or not _sees(actor, grant):
         raise NotFound("There is no grant with this id.")
@@ -107,6 +123,29 @@ def take(actor: Actor, *, grant_id: int) -> None:
         record(actor, "grant.take", of=scope or holder.row, role=grant.role, to=holder.name)
         grant.delete()
         changed("grant", grant.user_id or 0)
+    return scope
+
+
+def own_grants(actor: Actor, *, scope: Scope) -> QuerySet[Grant]:
+    """What the actor was given on the scope by name, which they may give up."""
+    return Grant.objects.filter(user_id=actor.user_id, **{_kind(scope): scope}).order_by("pk")
+
+
+def offers(actor: Actor, *, scope: Scope | None) -> list[Offer]:
+    """Every role, and whether the actor may give it there, and take it back. Raises Forbidden."""
+    require_share(actor, scope)
+    own = rights(actor, [scope] if scope else [])
+    return [
+        Offer(role, _has_use(role, scope), actor.is_administrator or not _too_much(own, role, scope))
+        for role in list_roles(actor)
+    ]
+
+
+def _has_use(role: Described, scope: Scope | None) -> bool:
+    if scope is None:
+        return True
+    on_it = ON_MACHINES if isinstance(scope, Vm) else _WITHIN
+    return role.name != ADMINISTRATOR and bool(role.verbs & on_it)
 
 
 def scope_of(grant: Grant) -> Scope | None:
@@ -228,12 +267,17 @@ def _require_no_more(actor: Actor, role: Described, scope: Scope | None) -> None
     """Raise Forbidden when the role has verbs that the actor has not there."""
     if actor.is_administrator:
         return
-    own = rights(actor, [scope] if scope else [])
-    verbs = sorted(role.verbs & ON_MACHINES if isinstance(scope, Vm) else role.verbs)
-    lacks = [verb for verb in verbs if not (own.may(verb, scope) if scope else verb in actor.held.site)]
-    if lacks or role.name == ADMINISTRATOR:
+    if lacks := _too_much(rights(actor, [scope] if scope else []), role, scope):
         raise Forbidden(
             "You cannot give the role %(role)s there: you may not do this yourself: %(verbs)s.",
             role=role.name,
             verbs=", ".join(lacks[:5]),
         )
+
+
+def _too_much(own: Rights, role: Described, scope: Scope | None) -> list[str]:
+    """What the role gives there, and who has these rights may not do: never nothing of an administrator's."""
+    site = own.actor.held.site
+    verbs = sorted(role.verbs & ON_MACHINES if isinstance(scope, Vm) else role.verbs)
+    lacks = [verb for verb in verbs if not (own.may(verb, scope) if scope else verb in site)]
+    return lacks or verbs if role.name == ADMINISTRATOR else lacks

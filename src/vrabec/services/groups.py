@@ -10,6 +10,7 @@ from vrabec.lib.errors import Conflict, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
 from vrabec.models.users import Group, Membership
+from vrabec.models.vms import Vm
 from vrabec.services.administrators import keep_one
 from vrabec.services.holders import holder_named
 from vrabec.services.permissions import require
@@ -44,12 +45,19 @@ def create_group(actor: Actor, *, name: str, title: str = "") -> Group:
 
 
 def remove_group(actor: Actor, *, group: Group) -> None:
-    """Remove a group, and with it what it was given. Raises Conflict, Forbidden."""
+    """Remove a group, and with it what it was given. Its machines go to their projects.
+
+    Raises Conflict, Forbidden.
+    """
     require(actor, "group.remove")
     with transaction.atomic(), keep_one():
-        record(actor, "group.remove", of=group, members=group.memberships.count())
+        vms = list(Vm.objects.present().filter(owner_group=group))
+        for vm in vms:
+            record(actor, "vm.transfer", of=vm, before=group.name, to="")
+        record(actor, "group.remove", of=group, members=group.memberships.count(), machines=len(vms))
         group.delete()
         changed("grant", 0)
+        changed("vm", *(vm.pk for vm in vms))
 
 
 def add_member(actor: Actor, *, group: Group, username: str) -> None:

@@ -29,6 +29,8 @@ from vrabec.services.record import record
 LINK_LIFE = timedelta(hours=1)
 MAX_FAILURES = 10
 FAILURE_WINDOW_SECONDS = 300.0
+_OF_PROJECTS = frozenset({"vm.create", "vm.place"})
+"""Verbs that say something in a project alone, also where a role with them holds on less."""
 _GROUPS = "SELECT group_id FROM vrabec_membership WHERE user_id = %s"
 _HELD = f"""
     SELECT DISTINCT CASE WHEN cluster_id IS NOT NULL THEN 'cluster' WHEN project_id IS NOT NULL THEN 'project'
@@ -47,7 +49,7 @@ def actor_of(user: User, address: str = "") -> Actor:
     found = asked(_HELD, [user.pk] * _HELD.count("%s"))
     for way, role, own in found:
         verbs = OWNED if way == "owned" else frozenset([role]) if way == "withheld" else verbs_of(role, own)
-        ways[way] = ways.get(way, NO_VERBS) | verbs
+        ways[way] = ways.get(way, NO_VERBS) | (verbs - _OF_PROJECTS if way in ("vm", "cluster") else verbs)
     is_administrator = any(role == ADMINISTRATOR for _, role, _ in found)
     return Actor(user.pk, user.shown_name, is_administrator, address, Held(**ways))
 
@@ -84,7 +86,8 @@ def make_sign_in_link(user: User, *, by: Actor = SYSTEM) -> str:
 def use_sign_in_link(secret: str, address: str = "") -> User:
     """The user whom `secret` signs in; it works once. Raises Unauthenticated."""
     refused = Unauthenticated(
-        "This link was used or has ended. Make a new one on the controller: vrabecd create-admin."
+        "This link was used or has ended. Ask an administrator for a new one; on the controller "
+        "`vrabecd create-admin` makes one."
     )
     with transaction.atomic():
         live = Token.objects.filter(digest=digest(secret), kind=TokenKind.SIGN_IN, ended_at=None)

@@ -11,11 +11,17 @@ from django.utils.translation import gettext
 
 from vrabec.frontends.web.drawer import Drawer, drawer_of, shown_in
 from vrabec.models.vms import Vm
+from vrabec.services.permissions import may
 from vrabec.services.places import Branch, Places, places
 
 OPEN_JOBS_COOKIE = "vrabec_jobs"
 OPEN_TREE_COOKIE = "vrabec_tree"
 _MAX_OPEN = 40
+_WITHIN = {
+    "projects": ("project",),
+    "people": ("groups", "group", "roles", "role", "role-new", "site-access"),
+}
+"""Pages that have no line of their own in the menu."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def frame_of(request: Any, vm: Vm | None = None) -> Frame:
     )
 
 
-def _menu(request: HttpRequest, known: Places) -> list[Place]:
+def _menu(request: Any, known: Places) -> list[Place]:
     lines: list[tuple[str, str, str, int | None]] = [
         (gettext("Machines"), "vms", "device-desktop", known.vms),
         (gettext("Hosts"), "hosts", "server-2", known.hosts),
@@ -66,6 +72,8 @@ def _menu(request: HttpRequest, known: Places) -> list[Place]:
         (gettext("Projects"), "projects", "folder", known.projects),
         (gettext("Activity"), "activity", "activity", None),
     ]
+    if may(request.actor, "user.list"):
+        lines.insert(-1, (gettext("People"), "people", "users", None))
     if known.branch_kind != "host":
         del lines[1]
     return [_place(request, *line) for line in lines]
@@ -73,7 +81,7 @@ def _menu(request: HttpRequest, known: Places) -> list[Place]:
 
 def _place(request: HttpRequest, title: str, name: str, icon: str, count: int | None) -> Place:
     here = request.resolver_match.url_name if request.resolver_match else ""
-    return Place(title, reverse(name), icon, count, here=here == name)
+    return Place(title, reverse(name), icon, count, here=here == name or here in _WITHIN.get(name, ()))
 
 
 def _opened(request: HttpRequest) -> list[int]:

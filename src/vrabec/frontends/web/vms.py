@@ -99,7 +99,8 @@ def index(request: PageRequest) -> HttpResponse:
         "wrong": wrong,
         "with_hosts": hosts,
         "descending": _DESCENDING,
-        "may_create": _may_create(request.actor),
+        "may_create": may_somewhere(request.actor, "vm.create"),
+        "may_pick": may_somewhere(request.actor, "vm.start"),
         "max_chosen": MAX_MACHINES,
         "chips": chips,
         "ways_out": [] if found.total or wrong else _ways_out(request.actor, query, chips),
@@ -210,6 +211,7 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
         "may_console": found.may("vm.console", vm),
         "may_xml": found.may("vm.xml", vm),
         "may_screen": found.may("vm.screen", vm),
+        "may_share": found.may("vm.share", vm),
     }
 
 
@@ -244,7 +246,3 @@ def _chips(actor: Actor, query: VmQuery, *, with_hosts: bool) -> tuple[Chip, ...
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
-
-
-def _may_create(actor: Actor) -> bool:
-    return may_somewhere(actor, "vm.create")
