@@ -15,6 +15,7 @@ from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.projects import Project
+from vrabec.models.quotas import Quota
 from vrabec.models.roles import ADMINISTRATOR, MEMBER, OWNER, VIEWER, Role
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.users import Group, Membership, User
@@ -125,6 +126,8 @@ def _access(found: dict[str, User], studium: Project) -> None:
     Grant.objects.create(group=helpers, cluster=moodle.host.cluster, role=VIEWER)
     Withheld.objects.create(group=lecturers, vm=moodle, verb="vm.power_off")
     Withheld.objects.create(user=found["inigo"], vm=moodle, verb="vm.clone")
+    Quota.objects.create(kind="project", project=studium, vms=10, cpus=40, memory_mib=65536, disk_mib=1048576)
+    Quota.objects.create(kind="user", vms=5, memory_mib=32768)
 
 
 def people() -> dict[str, User]:

@@ -12,7 +12,9 @@ from django.utils.translation import gettext
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import problems_of
 from vrabec.frontends.web.pages import render
+from vrabec.frontends.web.quotas import bars_of
 from vrabec.lib.errors import Invalid
+from vrabec.services.quotas import budget_of
 from vrabec.services.tokens import create_token, list_tokens, project_names_of, revoke_token
 
 DEFAULT_DAYS = 90
@@ -54,6 +56,7 @@ def _page(request: PageRequest, *, status: int = 200, **more: Any) -> HttpRespon
     tokens = list(list_tokens(request.actor))
     context = {
         "person": request.person,
+        "quotas": bars_of([budget_of(request.person)], request.person.username),
         "tokens": tokens,
         "projects_of": project_names_of(tokens),
         "typed": _NEW,

@@ -12,6 +12,7 @@ from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import problems_of
 from vrabec.frontends.web.grants import Filled, cards, give_to
 from vrabec.frontends.web.pages import render
+from vrabec.frontends.web.quotas import bars_of
 from vrabec.frontends.web.words import role_title
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Invalid
@@ -20,6 +21,7 @@ from vrabec.models.vms import Seen, Vm
 from vrabec.services.access import own_grants
 from vrabec.services.permissions import may
 from vrabec.services.projects import create_project, get_project, list_projects
+from vrabec.services.quotas import budget_of
 from vrabec.services.roles import list_roles
 
 
@@ -64,6 +66,7 @@ def _show(request: PageRequest, project: Project, form: Filled | None = None) ->
         "shares": shares,
         "creates": may(request.actor, "vm.create", project),
         "own": _own(request.actor, project),
+        "quotas": bars_of([budget_of(project)], request.person.username),
         **_counts(request.actor, project),
         **(cards(request, project, form) if shares else {}),
     }

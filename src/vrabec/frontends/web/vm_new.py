@@ -13,6 +13,7 @@ from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import Problem, count_of, problems_of
 from vrabec.frontends.web.pages import render
+from vrabec.frontends.web.quotas import bars_of
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity
 from vrabec.lib.units import parse_mib
@@ -24,6 +25,7 @@ from vrabec.services.hosts import list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
 from vrabec.services.projects import projects_for
+from vrabec.services.quotas import budgets
 from vrabec.services.sizes import SIZE_OF, SIZES, Size
 from vrabec.services.templates import list_templates
 from vrabec.services.vms import create_vm
@@ -193,7 +195,9 @@ def _form(
     networks = list_networks(request.actor)
     known = _rooms()
     typed = _with_defaults(typed, projects, templates, networks)
+    payer = next((project for project in projects if project.name == typed.project), None)
     context = {
+        "quotas": bars_of(budgets(request.actor, project=payer), request.person.username),
         "typed": typed,
         "problems": problems or {},
         "projects": [(project.name, project.shown_name) for project in projects],

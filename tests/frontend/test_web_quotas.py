@@ -1,0 +1,82 @@
+"""Quotas on pages: bars where something is spent, the form that sets them, and a kind refusal."""
+
+import pytest
+from django.test import Client
+
+from tests.cast import Person, Site
+from vrabec.models.quotas import Quota
+from vrabec.models.vms import Vm
+
+
+def browser(person: Person) -> Client:
+    client = Client()
+    client.force_login(person.user)
+    return client
+
+
+def text_of(client: Client, path: str) -> str:
+    response = client.get(path, secure=True)
+    assert response.status_code == 200, response.content
+    return response.content.decode()
+
+
+def test_bars_stand_where_something_is_spent(site: Site) -> None:
+    Quota.objects.create(kind="project", project=site.project, vms=4, memory_mib=1024)
+    Quota.objects.create(kind="user", cpus=8)
+    owner = browser(site.owner)
+    for path in ("/projects/alpha", "/machines/new?project=alpha"):
+        shown = text_of(owner, path)
+        assert "Quota of alpha" in shown
+        assert "1 of 4" in shown
+        assert "192 MiB of 1 GiB" in shown
+    for path in ("/machines/new", "/account"):
+        shown = text_of(owner, path)
+        assert "Your quota" in shown
+        assert "0 of 8" in shown
+
+
+def test_without_limits_there_are_no_bars(site: Site) -> None:
+    for path in ("/projects/alpha", "/machines/new", "/account"):
+        assert "quota" not in text_of(browser(site.owner), path).replace("quotas/", "").lower()
+
+
+def test_a_form_beyond_the_quota_comes_back_with_what_is_left(site: Site) -> None:
+    Quota.objects.create(kind="project", project=site.project, memory_mib=300)
+    typed = {"name": "fresh", "project": "alpha", "template": "tiny", "size": "tiny", "network": "default"}
+    response = browser(site.owner).post("/machines/new", typed, secure=True)
+    assert response.status_code == 409
+    assert "The project alpha may have 300 MiB of memory and has 192 MiB" in response.content.decode()
+    assert Vm.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "holder"),
+    [
+        ("/quotas/project/alpha", {"project__name": "alpha"}),
+        ("/quotas/user/tom", {"user__username": "tom"}),
+        ("/quotas/user", {"user": None}),
+    ],
+)
+def test_an_administrator_writes_limits(site: Site, path: str, holder: dict[str, object]) -> None:
+    client = browser(site.administrator)
+    typed = {"vms": "3", "cpus": "", "memory_mib": "4 GiB", "disk_mib": "", "counts_running": "on"}
+    assert client.post(path, typed, secure=True).status_code == 303
+    row = Quota.objects.get(**holder)
+    assert (row.vms, row.cpus, row.memory_mib, row.counts_running) == (3, None, 4096, True)
+    assert 'value="4 GiB"' in text_of(client, path)
+
+
+def test_what_cannot_be_read_is_named_and_stays(site: Site) -> None:
+    typed = {"vms": "many", "memory_mib": "a lot", "cpus": "2"}
+    response = browser(site.administrator).post("/quotas/project/alpha", typed, secure=True)
+    shown = response.content.decode()
+    assert response.status_code == 422
+    assert "Write a whole number, or nothing for no limit." in shown
+    assert "Write an amount such as 512 MiB or 4 GiB." in shown
+    assert 'value="many"' in shown
+    assert not Quota.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/quotas/nothing", "/quotas/project/nowhere"])
+def test_of_what_is_not_there_there_is_no_form(site: Site, path: str) -> None:
+    assert browser(site.administrator).get(path, secure=True).status_code == 404
