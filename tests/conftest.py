@@ -66,6 +66,11 @@ settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.stora
 django.setup()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--regenerate` writes golden files and pages that tests hold up anew; read the diff first."""
+    parser.addoption("--regenerate", action="store_true", help="write golden files and made pages anew")
+
+
 def pytest_report_header() -> str:
     return f"vrabec database: {DATABASE}"
 

@@ -2,41 +2,34 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, URLResolver
-from ninja.operation import Operation
 
 from tests.cast import PASSWORD, Person, Site
+from tests.frontend.routes import CAST, NARROW_VERBS, PEOPLE, REST, WEB, Route, expected, page
 from vrabec.frontends.live.app import ROUTES
 from vrabec.frontends.live.gate import Caller, admit
-from vrabec.frontends.rest.api import api
-from vrabec.frontends.rest.monitoring import urlpatterns as monitoring
-from vrabec.frontends.web.urls import urlpatterns
 from vrabec.lib import ssh
 from vrabec.lib.errors import Unauthenticated
 from vrabec.lib.fit import Needs
 from vrabec.models.clusters import Cluster
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.jobs import Job
-from vrabec.models.roles import BUILT_IN, MEMBER, OPERATOR, OWNER, VIEWER, Role
+from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
 from vrabec.models.users import Group, Membership, Token, User
-from vrabec.services.permissions import ACTIONS, NARROW, Level
+from vrabec.services.permissions import ACTIONS, Level
 from vrabec.services.tokens import create_token, list_tokens
 from vrabec.services.views import ViewWish, save_view
 from vrabec.services.vm_xml import Told, write_xml
 
 QUERIES = {"why": "?verb=vm.view"}
-CAST = ("nobody", "expired", "narrow", "stranger", "viewer", "teammate", "owner", "operator", "administrator")
-NARROW_VERBS = ("vm.view", "vm.start")
-"""What the owner's narrow token is for, in her project."""
-ROLES = {"viewer": VIEWER, "teammate": MEMBER, "owner": OWNER, "operator": OPERATOR}
+NAMING = ("create_vm", "place_vm", "give")
+"""Their refusals say the name of the project that was asked for."""
 BODIES = {
     "open_console": {"kind": "vnc"},
     "act_on_vms": {"action": "start", "vms": [1]},
@@ -71,58 +64,6 @@ BODIES = {
     "transfer_vm": {"user": "olga"},
     "login": {"username": "olga", "password": PASSWORD},
 }
-PEOPLE = CAST[3:]
-"""Who has a session: tokens are for programs."""
-OF_A_PROJECT = ("vm.create", "vm.place", "project.view", "project.share")
-ASKED = {"list_grants": "site.share", "give": "project.share"}
-"""What routes ask for that are about any scope, as they are called here."""
-NAMING = ("create_vm", "place_vm", "give")
-"""Their refusals say the name of the project that was asked for."""
-
-
-@dataclass(frozen=True)
-class Route:
-    """One way in: a method and a path with parameters."""
-
-    method: str
-    path: str
-    action: str | None
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-def rest_routes() -> Iterator[Route]:
-    for _, router in api._routers:
-        for path, view in router.path_operations.items():
-            for operation in view.operations:
-                yield from _operation_routes(path, operation)
-
-
-def _operation_routes(path: str, operation: Operation) -> Iterator[Route]:
-    action = getattr(operation.view_func, "action", "unguarded")
-    for method in operation.methods:
-        yield Route(method, "/api/v1" + (path or "/"), action, operation.operation_id or "")
-
-
-def web_routes() -> Iterator[Route]:
-    for pattern in urlpatterns:
-        assert not isinstance(pattern, URLResolver)
-        assert isinstance(pattern, URLPattern)
-        view = getattr(pattern.callback, "__wrapped__", pattern.callback)
-        action = getattr(pattern.callback, "action", getattr(view, "action", "unguarded"))
-        yield Route("GET", "/" + str(pattern.pattern), action, pattern.name or "")
-
-
-def monitoring_routes() -> Iterator[Route]:
-    for pattern in monitoring:
-        action = getattr(pattern.callback, "action", "unguarded")
-        yield Route("GET", "/" + str(pattern.pattern), action, pattern.name or "")
-
-
-REST = sorted([*rest_routes(), *monitoring_routes()], key=str)
-WEB = sorted(web_routes(), key=str)
 
 
 @pytest.fixture(autouse=True)
@@ -165,44 +106,6 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def expected(route: Route, who: str) -> set[int] | None:
-    """The refusals that are right, or None where the answer must be no refusal."""
-    verb = verb_of(route)
-    if ACTIONS[verb] is Level.PUBLIC:
-        return None
-    if who in WITHOUT_A_PERSON:
-        return WITHOUT_A_PERSON[who](verb)
-    if route.name == "take":  # the viewer's own, which nobody hears of who may not share the project
-        return None if who in ("viewer", "owner", "administrator") else {404}
-    if ACTIONS[verb] is Level.SIGNED_IN or who == "administrator":
-        return None
-    if who == "stranger" and is_of_a_project(route):
-        return {404, 422}  # what they may not see is not there; a body names it as an invalid field
-    has_it = who in ROLES and verb in BUILT_IN[ROLES[who]]
-    return None if has_it and (who == "operator" or is_of_a_project(route)) else {403}
-
-
-def _of_the_narrow_token(verb: str) -> set[int] | None:
-    return None if verb in NARROW or verb in NARROW_VERBS else {403}
-
-
-WITHOUT_A_PERSON: dict[str, Callable[[str], set[int] | None]] = {
-    "nobody": lambda verb: {401},
-    "expired": lambda verb: {401},
-    "narrow": _of_the_narrow_token,
-}
-
-
-def is_of_a_project(route: Route) -> bool:
-    """Whether it is about something of the project "alpha"."""
-    return "vm_id" in route.path or "job_id" in route.path or verb_of(route) in OF_A_PROJECT
-
-
-def verb_of(route: Route) -> str:
-    """The verb that it asks for."""
-    return ASKED.get(route.name, route.action or "")
-
-
 @pytest.mark.parametrize("route", REST, ids=str)
 def test_rest_answers_the_cast_as_the_table_says(route: Route, site: Site) -> None:
     for who in CAST:
@@ -235,7 +138,7 @@ def test_pages_answer_the_cast_as_the_table_says(route: Route, site: Site) -> No
         assert answers[0].status_code != 405 or answers[1].status_code != 405
         for response in answers:
             refusals = expected(route, who)
-            if refusals and "new" not in route.name:
+            if refusals:
                 assert response.status_code in {*refusals, 405}, (who, response.status_code)
             else:
                 assert response.status_code < 500, (who, response.content)
@@ -355,3 +258,31 @@ def _id(name: str, who: str, site: Site) -> object:
         "verb": "start",
         "name": site.project.name,
     }[name]
+
+
+def test_the_page_says_who_is_answered_what(pytestconfig: pytest.Config) -> None:
+    path = Path(__file__).parents[2] / "docs/reference/permissions.md"
+    if pytestconfig.getoption("--regenerate"):
+        path.write_text(page())
+    assert path.read_text() == page(), "run pytest tests/frontend/test_permissions.py --regenerate"
+
+
+def test_what_one_may_not_know_of_answers_as_what_is_not_there(site: Site) -> None:
+    client = Client(headers={"authorization": f"Bearer {site.stranger.secret}"})
+    for route in REST:
+        if "{vm_id}" in route.path or "{job_id}" in route.path:
+            there = _filled(route, "stranger", site)
+            missing = _filled(
+                Route(route.method, _missing(route.path), route.action, route.name), "stranger", site
+            )
+            body = _json(BODIES.get(route.name))
+            answers = [
+                client.generic(route.method, path, data=body, content_type="application/json", secure=True)
+                for path in (there, missing)
+            ]
+            assert answers[0].status_code == answers[1].status_code, str(route)
+            assert answers[0].content == answers[1].content, str(route)
+
+
+def _missing(path: str) -> str:
+    return path.replace("{vm_id}", "999999").replace("{job_id}", "999999")

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from tests.cast import Site, make_host
-from tests.frontend.test_permissions import BODIES, REST, _json
+from tests.frontend.routes import REST
+from tests.frontend.test_permissions import BODIES, _json
 from tests.sweep.verbs import SWEPT
 from vrabec.frontends.web import activity
 from vrabec.models.jobs import Job

@@ -13,7 +13,7 @@ from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.vm_new import typed_of, wish_of
 from vrabec.lib.errors import Invalid
-from vrabec.services.permissions import may
+from vrabec.services.permissions import may, require_somewhere
 from vrabec.services.placement import Loss, Placement, Verdict
 from vrabec.services.vms import place_vm
 
@@ -35,6 +35,7 @@ class Said:
 @page("vm.place", methods=("POST",))
 def show(request: PageRequest) -> HttpResponse:
     """The answer, as a part of the form or as a page."""
+    require_somewhere(request.actor, "vm.place")
     try:
         context = _context(request, place_vm(request.actor, wish=wish_of(typed_of(request.POST))))
     except Invalid as error:
