@@ -10,14 +10,14 @@ from vrabec.lib.errors import Forbidden, Unauthenticated
 from vrabec.models.audit import Audit
 from vrabec.models.clusters import Cluster
 from vrabec.models.grants import Grant, Withheld, reached
-from vrabec.models.jobs import Job
+from vrabec.models.jobs import Job, JobState
 from vrabec.models.projects import Project
 from vrabec.models.roles import ADMINISTRATOR, BUILT_IN, CLONER, MEMBER, OPERATOR, OWNED, OWNER, VIEWER, Role
 from vrabec.models.users import Group, Membership
 from vrabec.models.vms import Vm
 from vrabec.services import vms
 from vrabec.services.hosts import list_hosts
-from vrabec.services.jobs import list_jobs
+from vrabec.services.jobs import list_jobs, retry_job
 from vrabec.services.permissions import (
     ACTIONS,
     Level,
@@ -275,3 +275,17 @@ def test_three_hundred_grants_cost_the_queries_of_one(site: Site, nina: Person) 
         grant(nina, MEMBER, project=project)
         grant(nina, VIEWER, vm=vm)
     assert queries() == few == 3
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.STUCK, JobState.CANCELLED])
+def test_who_may_not_delete_does_not_retry_a_deletion(site: Site, state: JobState) -> None:
+    job = Job.objects.create(
+        kind="vm.delete", vm=site.vm, project=site.project, state=state, created_by_name="x"
+    )
+    with pytest.raises(Forbidden, match="Only an owner of the project"):
+        retry_job(site.teammate.actor, job=job)
+    withheld = Withheld.objects.create(vm=site.vm, verb="vm.delete", user=site.owner.user)
+    with pytest.raises(Forbidden):
+        retry_job(site.owner.actor, job=job)
+    withheld.delete()
+    assert retry_job(site.owner.actor, job=job).kind == "vm.delete"

@@ -14,7 +14,7 @@ from vrabec.lib.errors import Conflict, NotFound, WrongState
 from vrabec.models.composed import composed
 from vrabec.models.grants import has_way_past_projects
 from vrabec.models.jobs import ACTIVE, Job, JobQuerySet, JobState
-from vrabec.services.permissions import may, refused
+from vrabec.services.permissions import ACTIONS, may, refused
 from vrabec.services.queue import announce_job, queue
 from vrabec.services.record import record
 
@@ -108,8 +108,14 @@ def ask_to_stop(jobs: JobQuerySet) -> int:
 
 
 def retry_job(actor: Actor, *, job: Job) -> Job:
-    """Do a failed job again; a stuck one goes on where it stuck. Raises WrongState, Conflict, Forbidden."""
+    """Do a failed job again; a stuck one goes on where it stuck.
+
+    Who does a job again may do what it does: not somebody else's deletion, say. Raises WrongState, Conflict,
+    Forbidden.
+    """
     _require(actor, job, "job.retry")
+    if job.kind in ACTIONS:
+        _require(actor, job, job.kind)
     if job.state not in RETRYABLE:
         raise WrongState("Only a job that failed, was cancelled or is stuck can be retried.")
     with transaction.atomic():

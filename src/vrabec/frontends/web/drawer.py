@@ -13,7 +13,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.units import show_copy
 from vrabec.models.jobs import Job, JobState
 from vrabec.services import jobs as jobs_service
-from vrabec.services.permissions import rights
+from vrabec.services.permissions import ACTIONS, Rights, rights
 from vrabec.services.states import TITLES
 
 MAX_ROWS = 30
@@ -123,7 +123,7 @@ def drawer_of(actor: Actor, *, show: str, is_open: bool = False) -> Drawer:
 def job_rows(actor: Actor, jobs: list[Job]) -> list[JobRow]:
     """Rows for `jobs`; what may be done to them is found out for all of them at once."""
     found = rights(actor, jobs_service.with_machines(actor, jobs))
-    return [_row(job, may_change=found.may("job.cancel", job)) for job in jobs]
+    return [_row(job, found) for job in jobs]
 
 
 def job_title(job: Job) -> str:
@@ -139,7 +139,9 @@ def job_error(job: Job) -> str:
     return text % job.error_params if job.error_params else text
 
 
-def _row(job: Job, *, may_change: bool) -> JobRow:
+def _row(job: Job, found: Rights) -> JobRow:
+    may_change = found.may("job.cancel", job)
+    may_again = may_change and (job.kind not in ACTIONS or found.may(job.kind, job))
     state = JobState(job.state)
     failed = state in jobs_service.FAILED
     return JobRow(
@@ -161,7 +163,7 @@ def _row(job: Job, *, may_change: bool) -> JobRow:
         raw=job.error_raw if failed else "",
         is_active=job.is_active,
         can_cancel=may_change and jobs_service.can_cancel(job),
-        can_retry=may_change and state in jobs_service.RETRYABLE and job.dismissed_at is None,
+        can_retry=may_again and state in jobs_service.RETRYABLE and job.dismissed_at is None,
         can_dismiss=may_change and failed and job.dismissed_at is None,
     )
 
