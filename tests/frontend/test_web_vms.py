@@ -90,8 +90,8 @@ def test_a_page_past_the_end_is_the_last_one(site: Site) -> None:
     assert "51–61 of 61" in text_of(client, "/?page=99")
 
 
-PINNED = [("administrator", 15), ("operator", 16), ("owner", 15), ("viewer", 15)]
-"""Of jobs in the drawer an operator is asked which they may change; an owner needs no tree of hosts."""
+PINNED = [("administrator", 15), ("operator", 16), ("owner", 16), ("viewer", 16)]
+"""An administrator is asked of nothing what they may do; others of the jobs in the drawer, or of projects."""
 
 
 @pytest.mark.parametrize(("who", "pinned"), PINNED)

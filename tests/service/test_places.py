@@ -4,12 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.cast import Person, Site, site
+from tests.cast import Person, Site, make_person, site
 from vrabec.lib.clock import now
-from vrabec.models.grants import Grant
+from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
-from vrabec.models.roles import OWNER
+from vrabec.models.roles import CLONER, OWNER, VIEWER
 from vrabec.models.vms import Vm
 from vrabec.services.places import LEAVES, Branch, branch, places
 
@@ -82,8 +82,8 @@ def test_somebody_with_no_project_has_an_empty_tree(site: Site) -> None:
     assert (found.vms, found.projects, found.branches) == (0, 0, ())
 
 
-@pytest.mark.parametrize("who", ["administrator", "owner"])
-def test_more_hosts_projects_and_machines_cost_no_more_queries(site: Site, who: str) -> None:
+@pytest.mark.parametrize(("who", "pinned"), [("administrator", 3), ("owner", 4)])
+def test_more_hosts_projects_and_machines_cost_no_more_queries(site: Site, who: str, pinned: int) -> None:
     actor = getattr(site, who).actor
     for number in range(3):
         project = site.other if number == 0 else site.project
@@ -92,4 +92,28 @@ def test_more_hosts_projects_and_machines_cost_no_more_queries(site: Site, who: 
         site.make_vm(f"more{number}", host=host, project=project)
         with CaptureQueriesContext(connection) as made:
             places(actor, opened=[site.host.pk, host.pk])
-        assert len(made) == 3
+        assert len(made) == pinned
+
+
+def test_the_tree_has_what_one_sees_and_no_more(site: Site) -> None:
+    site.make_vm("theirs")
+    student = make_person("eva", CLONER, site.project)
+    mine = site.make_vm("mine", owner=student.user)
+    found = places(student.actor)
+    [branch] = found.branches
+    assert (found.vms, branch.count, [leaf.id for leaf in branch.leaves]) == (1, 1, [mine.pk])
+
+
+def test_what_is_withheld_from_sight_is_not_in_the_tree(site: Site) -> None:
+    other = site.make_vm("other")
+    Withheld.objects.create(vm=site.vm, verb="vm.view", user=site.owner.user)
+    found = places(site.owner.actor)
+    [branch] = found.branches
+    assert (found.vms, branch.count, [leaf.id for leaf in branch.leaves]) == (1, 1, [other.pk])
+
+
+def test_a_machine_that_one_was_given_alone_counts(site: Site) -> None:
+    guest = make_person("eva")
+    Grant.objects.create(user=guest.user, role=VIEWER, vm=site.vm)
+    found = places(guest.actor)
+    assert (found.vms, found.branches) == (1, ())

@@ -104,21 +104,41 @@ def reached(actor: Actor, verb: str, vm: str = "") -> Q:
     """
     if actor.is_administrator:
         return Q()
-    held, ways = actor.held, Q(**{f"{vm}pk__in": ()})
-    if verb in held.site:
-        ways = Q()
-    else:
-        ways |= _reached_in_part(actor, verb, vm)
-    if verb in held.withheld:
-        kept = Withheld.objects.filter(mine(actor), verb=verb).values("vm_id")
-        ways &= ~Q(**{f"{vm}pk__in": kept})
-    return ways & in_projects(actor, f"{vm}project_id")
+    ways = Q() if verb in actor.held.site else _by_project(actor, verb, vm) | _past_projects(actor, verb, vm)
+    return ways & _kept(actor, verb, vm)
 
 
-def _reached_in_part(actor: Actor, verb: str, vm: str) -> Q:
+def parts_of(actor: Actor, verb: str) -> int:
+    """In how many parts `reached_part` gives what `reached` does."""
+    is_one = actor.is_administrator or verb in actor.held.site or not has_way_past_projects(actor, verb)
+    return 1 if is_one else 2
+
+
+def reached_part(actor: Actor, verb: str, part: int) -> Q:
+    """As `reached`, in parts that have no machine in common: counted apart, each by its own index."""
+    if parts_of(actor, verb) == 1:
+        return reached(actor, verb)
+    projects, kept = _by_project(actor, verb, ""), _kept(actor, verb, "")
+    return (projects if part == 0 else _past_projects(actor, verb, "") & ~projects) & kept
+
+
+def _kept(actor: Actor, verb: str, vm: str) -> Q:
+    """What is not withheld, and is in the projects of the actor's token."""
+    kept = in_projects(actor, f"{vm}project_id")
+    if verb in actor.held.withheld:
+        withheld = Withheld.objects.filter(mine(actor), verb=verb).values("vm_id")
+        kept &= ~Q(**{f"{vm}pk__in": withheld})
+    return kept
+
+
+def _by_project(actor: Actor, verb: str, vm: str) -> Q:
+    if verb in actor.held.project:
+        return Q(**{f"{vm}project_id__in": granted(actor, verb, "project")})
+    return Q(**{f"{vm}pk__in": ()})
+
+
+def _past_projects(actor: Actor, verb: str, vm: str) -> Q:
     held, ways = actor.held, Q()
-    if verb in held.project:
-        ways |= Q(**{f"{vm}project_id__in": granted(actor, verb, "project")})
     if verb in held.vm:
         ways |= Q(**{f"{vm}pk__in": granted(actor, verb, "vm")})
     if verb in held.cluster:

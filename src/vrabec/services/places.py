@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.models.bulk import marks
 from vrabec.models.composed import asked, composed
+from vrabec.models.grants import parts_of, reached_part
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job
 from vrabec.models.projects import Project
@@ -112,14 +113,14 @@ _HOSTS = f"""
 """  # noqa: S608 - a number of ours
 _PROJECTS = """
     SELECT id, name, title,
-        (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.project_id = project.id AND vm.deleted_at IS NULL)
+        (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.project_id = project.id AND vm.deleted_at IS NULL),
+        id IN (%(whole)s)
     FROM vrabec_project AS project WHERE id IN (%(ids)s) ORDER BY name
 """
-_FIRST = {
-    kind: f"SELECT id FROM (SELECT id FROM vrabec_vm WHERE {kind}_id = %s AND deleted_at IS NULL"  # noqa: S608
+_FIRST = (
+    "SELECT id FROM (SELECT id FROM vrabec_vm WHERE host_id = %s AND deleted_at IS NULL"  # noqa: S608
     f" ORDER BY name, id LIMIT {LEAVES}) AS first"
-    for kind in ("host", "project")
-}
+)
 _LEAVES = """
     SELECT vm.id, vm.name, vm.seen, vm.state_since, vm.has_agent, vm.is_managed, vm.is_ready, vm.host_id,
         vm.project_id, host.state, job.kind, job.state
@@ -132,7 +133,10 @@ _LEAVES = """
 
 
 def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) -> Places:
-    """Counts and the tree for `actor`: three queries, however many hosts and machines.
+    """Counts and the tree for `actor`: six queries at most, however many hosts and machines.
+
+    A tree of hosts takes three, one of projects four, one more for each of: machines that are seen otherwise
+    than by a project, projects that are seen in part.
 
     `opened` are ids of branches that the reader opened before; the branch of `here` is open, too.
     """
@@ -140,11 +144,11 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
     known = _rows(actor, kind)
     rows = known[:MAX_BRANCHES]
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
-    leaves = _leaves(kind, shown, here)
+    leaves = _leaves(actor, kind, shown, here)
     [[templates, projects, vms]] = asked(_AMOUNTS)
     is_whole = kind == "host"
     return Places(
-        vms=vms if is_whole else sum(row.count for row in known),
+        vms=vms if is_whole else _seen_count(actor),
         hosts=len(rows) if is_whole else 0,
         templates=templates,
         projects=projects if is_whole else len(known),
@@ -157,7 +161,7 @@ def branch(actor: Actor, *, branch_id: int) -> Branch | None:
     """One branch with its leaves, for a reader who opens it; None when it is not there for `actor`."""
     kind = _kind(actor)
     row = next((row for row in _rows(actor, kind) if row.id == branch_id), None)
-    return _branch(row, _leaves(kind, {branch_id}, None), {branch_id}) if row else None
+    return _branch(row, _leaves(actor, kind, {branch_id}, None), {branch_id}) if row else None
 
 
 def host_names(actor: Actor) -> list[str]:
@@ -179,9 +183,44 @@ def _rows(actor: Actor, kind: str) -> list[Row]:
     """The branches that `actor` sees."""
     if kind == "host":
         return [_host_row(*values) for values in asked(_HOSTS)]
-    seen = composed(_project_ids, actor.viewpoint)
-    rows = asked(_PROJECTS % {"ids": seen.text}, seen.values) if seen.text else []
-    return [Row(pk, name, title or name, "online", "", count) for pk, name, title, count in rows]
+    seen, whole = composed(_project_ids, actor.viewpoint), composed(_whole_ids, actor.viewpoint)
+    if not seen.text:
+        return []
+    text = _PROJECTS % {"ids": seen.text, "whole": whole.text or "NULL"}
+    rows = asked(text, whole.values + seen.values)
+    counts = {} if all(is_whole for *_, is_whole in rows) else dict(composed(_counts, actor.viewpoint).rows())
+    return [
+        Row(pk, name, title or name, "online", "", count if is_whole else counts.get(pk, 0))
+        for pk, name, title, count, is_whole in rows
+    ]
+
+
+def _whole_ids(actor: Actor) -> QuerySet[Project, Any]:
+    """Projects of which they see each machine."""
+    whole = Project.objects.open_to(actor, "vm.view").order_by().values_list("pk")
+    return whole.none() if "vm.view" in actor.held.withheld else whole
+
+
+def _counts(actor: Actor) -> QuerySet[Vm, Any]:
+    return Vm.objects.visible_to(actor).order_by().values_list("project_id").annotate(n=Count("pk"))
+
+
+def _first_of(actor: Actor, project_id: int) -> QuerySet[Vm, Any]:
+    return (
+        Vm.objects.visible_to(actor)
+        .filter(project=project_id)
+        .order_by("name", "id")
+        .values_list("pk")[:LEAVES]
+    )
+
+
+def _seen_count(actor: Actor) -> int:
+    parts = range(parts_of(actor, "vm.view"))
+    return sum(composed(_ids_of_part, actor.viewpoint, part).count() for part in parts)
+
+
+def _ids_of_part(actor: Actor, part: int) -> QuerySet[Vm, Any]:
+    return Vm.objects.present().filter(reached_part(actor, "vm.view", part)).values_list("pk")
 
 
 def _project_ids(actor: Actor) -> QuerySet[Project, Any]:
@@ -198,9 +237,9 @@ def _opened(rows: list[Row], opened: set[int], here: int | None) -> set[int]:
     return (few | (opened & known) | ({here} & known if here else set())) if here or opened else few
 
 
-def _leaves(kind: str, shown: Collection[int], here: Vm | None) -> dict[int | None, list[Leaf]]:
+def _leaves(actor: Actor, kind: str, shown: Collection[int], here: Vm | None) -> dict[int | None, list[Leaf]]:
     """The first machines of each of these branches, and `here`."""
-    parts, wanted = [_FIRST[kind]] * len(shown), list(shown)
+    parts, wanted = _firsts(actor, kind, shown)
     if here is not None:
         parts, wanted = [*parts, "SELECT id FROM vrabec_vm WHERE id = %s"], [*wanted, here.pk]
     if not wanted:
@@ -210,6 +249,15 @@ def _leaves(kind: str, shown: Collection[int], here: Vm | None) -> dict[int | No
     for row in map(_LeafRow._make, asked(text, [*ACTIVE, *wanted])):
         found.setdefault(row.host_id if kind == "host" else row.project_id, []).append(_leaf(row))
     return found
+
+
+def _firsts(actor: Actor, kind: str, shown: Collection[int]) -> tuple[list[str], list[Any]]:
+    """SQL for the first machines of each branch, of a project those that are seen, and its values."""
+    if kind == "host":
+        return [_FIRST] * len(shown), list(shown)
+    found = [composed(_first_of, actor.viewpoint, pk) for pk in shown]
+    texts = [f"SELECT pk FROM ({one.text}) AS first" for one in found if one.text]  # noqa: S608 - ours
+    return texts, [value for one in found for value in one.values]
 
 
 def _leaf(row: _LeafRow) -> Leaf:
