@@ -9,6 +9,7 @@ from vrabec.lib.clock import now
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job, JobState
+from vrabec.models.projects import Project
 from vrabec.models.roles import CLONER, OWNER, VIEWER
 from vrabec.models.vms import Vm
 from vrabec.services.places import LEAVES, Branch, branch, places
@@ -117,3 +118,12 @@ def test_a_machine_that_one_was_given_alone_counts(site: Site) -> None:
     Grant.objects.create(user=guest.user, role=VIEWER, vm=site.vm)
     found = places(guest.actor)
     assert (found.vms, found.branches) == (1, ())
+
+
+def test_of_many_projects_the_tree_has_the_first(site: Site) -> None:
+    for number in range(60):
+        project = Project.objects.create(name=f"p{number:02d}")
+        Grant.objects.create(user=site.viewer.user, role=VIEWER, project=project)
+    found = places(site.viewer.actor)
+    assert (found.projects, len(found.branches), found.more_projects) == (61, 50, 11)
+    assert found.branches[0].name == "alpha"

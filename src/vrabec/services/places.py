@@ -29,6 +29,8 @@ from vrabec.services.vm_rows import Stand, aware
 LEAVES = 5
 """Machines shown under one branch; the rest is a link to the list."""
 MAX_BRANCHES = 200
+MAX_PROJECTS = 50
+"""Of these somebody may see hundreds; more of them are no tree to find one's way by."""
 _FEW_BRANCHES = 6
 
 
@@ -72,6 +74,11 @@ class Places:
     branch_kind: str
     branches: tuple[Branch, ...]
 
+    @property
+    def more_projects(self) -> int:
+        """Projects that the tree leaves out."""
+        return self.projects - len(self.branches) if self.branch_kind == "project" else 0
+
 
 @dataclass(frozen=True)
 class Row:
@@ -114,8 +121,8 @@ _HOSTS = f"""
 _PROJECTS = """
     SELECT id, name, title,
         (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.project_id = project.id AND vm.deleted_at IS NULL),
-        id IN (%(whole)s)
-    FROM vrabec_project AS project WHERE id IN (%(ids)s) ORDER BY name
+        id IN (%(whole)s), (SELECT COUNT(*) FROM vrabec_project WHERE id IN (%(ids)s))
+    FROM vrabec_project AS project WHERE id IN (%(ids)s) ORDER BY name LIMIT %(most)s
 """
 _FIRST = (
     "SELECT id FROM (SELECT id FROM vrabec_vm WHERE host_id = %s AND deleted_at IS NULL"  # noqa: S608
@@ -141,8 +148,7 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
     `opened` are ids of branches that the reader opened before; the branch of `here` is open, too.
     """
     kind = _kind(actor)
-    known = _rows(actor, kind)
-    rows = known[:MAX_BRANCHES]
+    rows, seen_projects = _rows(actor, kind)
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
     leaves = _leaves(actor, kind, shown, here)
     [[templates, projects, vms]] = asked(_AMOUNTS)
@@ -151,7 +157,7 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
         vms=vms if is_whole else _seen_count(actor),
         hosts=len(rows) if is_whole else 0,
         templates=templates,
-        projects=projects if is_whole else len(known),
+        projects=projects if is_whole else seen_projects,
         branch_kind=kind,
         branches=tuple(_branch(row, leaves, shown) for row in rows),
     )
@@ -160,7 +166,7 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
 def branch(actor: Actor, *, branch_id: int) -> Branch | None:
     """One branch with its leaves, for a reader who opens it; None when it is not there for `actor`."""
     kind = _kind(actor)
-    row = next((row for row in _rows(actor, kind) if row.id == branch_id), None)
+    row = next((row for row in _rows(actor, kind)[0] if row.id == branch_id), None)
     return _branch(row, _leaves(actor, kind, {branch_id}, None), {branch_id}) if row else None
 
 
@@ -179,20 +185,22 @@ def _kind(actor: Actor) -> str:
     return "host" if may(actor, "host.list") else "project"
 
 
-def _rows(actor: Actor, kind: str) -> list[Row]:
-    """The branches that `actor` sees."""
+def _rows(actor: Actor, kind: str) -> tuple[list[Row], int]:
+    """The first branches that `actor` sees, and of a tree of projects how many there are in all."""
     if kind == "host":
-        return [_host_row(*values) for values in asked(_HOSTS)]
+        return [_host_row(*values) for values in asked(_HOSTS)], 0
     seen, whole = composed(_project_ids, actor.viewpoint), composed(_whole_ids, actor.viewpoint)
     if not seen.text:
-        return []
-    text = _PROJECTS % {"ids": seen.text, "whole": whole.text or "NULL"}
-    rows = asked(text, whole.values + seen.values)
-    counts = {} if all(is_whole for *_, is_whole in rows) else dict(composed(_counts, actor.viewpoint).rows())
-    return [
+        return [], 0
+    text = _PROJECTS % {"ids": seen.text, "whole": whole.text or "NULL", "most": MAX_PROJECTS}
+    found = asked(text, whole.values + seen.values + seen.values)
+    is_all_whole = all(is_whole for *_, is_whole, _ in found)
+    counts = {} if is_all_whole else dict(composed(_counts, actor.viewpoint).rows())
+    rows = [
         Row(pk, name, title or name, "online", "", count if is_whole else counts.get(pk, 0))
-        for pk, name, title, count, is_whole in rows
+        for pk, name, title, count, is_whole, _ in found
     ]
+    return rows, found[0][-1] if found else 0
 
 
 def _whole_ids(actor: Actor) -> QuerySet[Project, Any]:

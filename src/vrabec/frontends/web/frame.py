@@ -43,6 +43,7 @@ class Frame:
     places: list[Place]
     branch_kind: str
     tree: tuple[Branch, ...]
+    more_projects: int
     here: int | None
     jobs: Drawer
 
@@ -55,6 +56,7 @@ def frame_of(request: Any, vm: Vm | None = None) -> Frame:
         places=_menu(request, known),
         branch_kind=known.branch_kind,
         tree=known.branches,
+        more_projects=known.more_projects,
         here=vm.pk if vm else None,
         jobs=drawer_of(
             request.actor,
