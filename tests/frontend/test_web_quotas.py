@@ -80,3 +80,22 @@ def test_what_cannot_be_read_is_named_and_stays(site: Site) -> None:
 @pytest.mark.parametrize("path", ["/quotas/nothing", "/quotas/project/nowhere"])
 def test_of_what_is_not_there_there_is_no_form(site: Site, path: str) -> None:
     assert browser(site.administrator).get(path, secure=True).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("clone", {"name": "copy", "project": "alpha"}),
+        ("resize", {"cpus": "4", "memory": "192 MiB", "disk": "1 GiB"}),
+        ("owner", {"owner": "tom", "owner_kind": "user"}),
+    ],
+)
+def test_other_forms_come_back_as_well(site: Site, path: str, form: dict[str, str]) -> None:
+    Quota.objects.create(kind="project", project=site.project, vms=1, cpus=1)
+    Quota.objects.create(kind="user", vms=0)
+    response = browser(site.owner).post(f"/machines/{site.vm.pk}/{path}", form, secure=True)
+    assert response.status_code == 409
+    shown = response.content.decode()
+    assert "ask an administrator for more" in shown
+    assert 'name="' in shown
+    assert Vm.objects.count() == 1

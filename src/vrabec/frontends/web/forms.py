@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from vrabec.frontends.web.access import PageRequest, is_fragment
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.pages import fragment, render
-from vrabec.lib.errors import Invalid, VrabecError
+from vrabec.lib.errors import Invalid, NoCapacity, VrabecError
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,16 @@ class Problem:
 
 
 def problems_of(error: VrabecError) -> dict[str, Problem]:
-    """The broken fields of `error` by name; what belongs to no field stands under ""."""
+    """The broken fields of `error` by name; what belongs to no field stands under "".
+
+    So does what there is too little of: forms name sizes, and not each of its amounts.
+    """
     found = error.errors if isinstance(error, Invalid) else (error,)
-    return {one.field: Problem(say(one), str(one.params.get("near", ""))) for one in reversed(found)}
+    return {_field(one): Problem(say(one), str(one.params.get("near", ""))) for one in reversed(found)}
+
+
+def _field(error: VrabecError) -> str:
+    return "" if isinstance(error, NoCapacity) else error.field
 
 
 def ask(

@@ -15,7 +15,7 @@ from vrabec.frontends.web.jinja import say
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.vms import about
 from vrabec.frontends.web.words import act_of
-from vrabec.lib.errors import Conflict, Forbidden, Invalid
+from vrabec.lib.errors import Conflict, Invalid, NoCapacity
 from vrabec.models.vms import Vm
 from vrabec.services import access
 from vrabec.services.access import ON_MACHINES
@@ -87,7 +87,7 @@ def transfer(request: PageRequest, vm_id: int) -> HttpResponse:
         name = "" if form.typed["owner_kind"] == "project" else holder_in(form, "owner", "owner_kind").name
         kind = "group" if form.typed["owner_kind"] == "group" else "user"
         access.transfer(request.actor, vm=vm, **{kind: name})
-    except (Invalid, Forbidden) as error:
+    except (Invalid, NoCapacity) as error:
         return _show(request, vm, owner=form.refused(error))
     words = gettext("It belongs to %(name)s now.") if name else gettext("It belongs to its project now.")
     messages.success(request, words % {"name": name} if name else words)

@@ -113,7 +113,7 @@ def clone(request: PageRequest, vm_id: int) -> HttpResponse:
     wish = CloneWish(typed["name"].strip(), typed["project"], keys, request.POST.get("password", ""))
     try:
         job = clone_vm(request.actor, vm=vm, wish=wish)
-    except (Invalid, Conflict) as error:
+    except (Invalid, Conflict, NoCapacity) as error:
         return _clone_form(request, vm, typed, error)
     return see_other(request, reverse("vm", args=[job.vm_id]))
 
