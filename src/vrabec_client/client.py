@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Unpack, cast
 
 from vrabec_client import fleet, schemas
@@ -328,9 +329,27 @@ class Client(FleetCalls, PeopleCalls):
         """Make a project. Raises Invalid, Conflict, Forbidden."""
         return cast("schemas.Project", self._post("/projects", {"name": name, "title": title}))
 
-    def list_activity(self, *, page: int = 1, per_page: int = 50) -> schemas.ActivityPage:
-        """One page of the record, newest first."""
-        return cast("schemas.ActivityPage", self._get("/activity", {"page": page, "per_page": per_page}))
+    def every_activity(self, **query: Unpack[schemas.ActivityQuery]) -> Iterator[schemas.Activity]:
+        """All lines of the record that are found, newest first; what is added meanwhile is left out."""
+        last: int | None = None
+        for page in itertools.count(1):
+            items = self.list_activity(page=page, per_page=500, **query)["items"]
+            fresh = [line for line in items if last is None or line["id"] < last]
+            yield from fresh
+            if len(items) < 500:
+                return
+            last = items[-1]["id"]
+
+    def list_activity(
+        self, *, page: int = 1, per_page: int = 50, **query: Unpack[schemas.ActivityQuery]
+    ) -> schemas.ActivityPage:
+        """One page of the record, newest first. Raises Invalid."""
+        asked = {
+            "page": page,
+            "per_page": per_page,
+            **{name: value for name, value in query.items() if value},
+        }
+        return cast("schemas.ActivityPage", self._get("/activity", asked))
 
 
 def _way_to_name(vm: schemas.Vm, found: list[schemas.Vm]) -> str:

@@ -393,6 +393,20 @@ class JobPage(TypedDict):
     per_page: int
 
 
+class ActivityQuery(TypedDict, total=False):
+    """Which lines: of whom and of what (a part of the name), which action ("vm." for all of a noun).
+
+    `token` is a whole name; `since` and `until` (not itself) are times in ISO 8601, UTC without a zone.
+    """
+
+    by: str
+    action: str
+    subject: str
+    token: str
+    since: str
+    until: str
+
+
 class ActivityPage(TypedDict):
     """One page of the record, newest first."""
 

@@ -1,5 +1,7 @@
 """vrabec user, group, role, grant, why; and whose a machine is."""
 
+import json
+
 import pytest
 
 from tests.cast import Site
@@ -108,3 +110,13 @@ def test_a_machine_changes_hands(site: Site, vrabec: Vrabec) -> None:
     assert Vm.objects.get(pk=site.vm.pk).owner == site.teammate.user
     assert "has no part in the project alpha" in vrabec("vm", "transfer", "web", "--user", "sid").err
     assert vrabec("vm", "transfer", "web").out == "web is its project's.\n"
+
+
+def test_the_record_is_searched_and_printed_as_json_lines(site: Site, vrabec: Vrabec) -> None:
+    vrabec("group", "create", "botany")
+    vrabec("group", "create", "zoology")
+    assert "zoology" not in vrabec("activity", "--what", "bot", "--action", "group.").out
+    lines = vrabec("activity", "--json-lines", "--action", "group.create").out.splitlines()
+    assert [json.loads(line)["subject"] for line in lines] == ["zoology", "botany"]
+    assert vrabec("activity", "--until", "2020-01-01").err == "There are no lines.\n"
+    assert vrabec("activity", "--since", "yesterday").status == 5

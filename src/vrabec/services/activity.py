@@ -2,16 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
 from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Invalid
 from vrabec.models.audit import Audit, AuditQuerySet
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
 
+MOST = 20_000
+"""Lines of one file; a program reads more page by page."""
+PART = 1000
+FIELDS = (
+    *("id", "at", "actor", "address", "token", "action"),
+    *("kind", "subject_id", "subject", "project_id", "job_id", "detail"),
+)
+"""What an exported line says."""
 
-def list_activity(actor: Actor) -> AuditQuerySet:
-    """Lines of the record that `actor` sees, newest first."""
+
+@dataclass(frozen=True)
+class ActivityQuery:
+    """Which lines: of whom and of what (a part of the name), which action (or "vm." for all of a noun).
+
+    `token` is a whole name; `since` and `until` (not itself) are times, UTC where they have no zone.
+    """
+
+    by: str = ""
+    action: str = ""
+    subject: str = ""
+    token: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def list_activity(actor: Actor, query: ActivityQuery | None = None) -> AuditQuerySet:
+    """Lines of the record that `actor` sees and `query` finds, newest first. Raises Invalid."""
     require(actor, "audit.list")
-    return Audit.objects.visible_to(actor).order_by("-id")
+    rows = Audit.objects.visible_to(actor).order_by("-id")
+    return rows.filter(**_conditions(query)) if query else rows
+
+
+def _conditions(query: ActivityQuery) -> dict[str, Any]:
+    action = "action__startswith" if query.action.endswith(".") else "action"
+    found = {
+        "actor__icontains": query.by,
+        action: query.action,
+        "subject__icontains": query.subject,
+        "token": query.token,
+        "at__gte": _utc(query.since, "since"),
+        "at__lt": _utc(query.until, "until"),
+    }
+    return {name: _plain(value) for name, value in found.items() if value}
+
+
+def _utc(at: datetime | None, field: str) -> datetime | None:
+    """A time without a zone is meant as UTC. Raises Invalid for one that no calendar has there."""
+    if at is None:
+        return None
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise Invalid("Write a time such as 2026-11-20T14:00:00Z.", field=field) from error
+
+
+def _plain(value: Any) -> Any:
+    """PostgreSQL takes no NUL, and nothing has one."""
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
+def exported(actor: Actor, query: ActivityQuery) -> Iterator[dict[str, Any]]:
+    """The newest MOST lines that are found, oldest first, each as FIELDS."""
+    newest = list_activity(actor, query).values_list("pk", flat=True)[:MOST]
+    ids = list(newest)[::-1]
+    for start in range(0, len(ids), PART):
+        rows = Audit.objects.filter(pk__in=ids[start : start + PART]).order_by("pk")
+        yield from rows.values(*FIELDS)
 
 
 def vm_activity(actor: Actor, *, vm: Vm) -> AuditQuerySet:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import click
 
 from vrabec_client.cli.app import App, Command, Group, pass_app
@@ -49,11 +52,34 @@ def create(app: App, name: str, title: str) -> None:
     app.show(made, lambda: plain(f"Project {made['name']} is made."))
 
 
+_ONLY = (
+    ("--by", "Of somebody: a part of the name."),
+    ("--what", "Of something: a part of its name."),
+    ("--action", "Such as vm.delete, or vm. for all with machines."),
+    ("--token", "Done with the token of this name."),
+    ("--since", "From this time on: 2026-11-20, 2026-11-20T14:00:00Z."),
+    ("--until", "Before this time."),
+)
+
+
+def _only_options(command: Any) -> Any:
+    for name, words in reversed(_ONLY):
+        command = click.option(name, default="", help=words)(command)
+    return command
+
+
 @click.command(cls=Command)
+@_only_options
+@click.option("--json-lines", is_flag=True, help="All lines, one JSON object each.")
 @page_options
 @pass_app
-def activity(app: App, page: int, per_page: int) -> None:
+def activity(app: App, /, page: int, per_page: int, json_lines: bool, what: str, **only: Any) -> None:
     """Print the record of what was done, newest first."""
-    found = app.client.list_activity(page=page, per_page=per_page)
+    query: Any = only | {"subject": what}
+    if json_lines:
+        for line in app.client.every_activity(**query):
+            click.echo(json.dumps(line))
+        return
+    found = app.client.list_activity(page=page, per_page=per_page, **query)
     app.show(found, lambda: table(_LINES, found["items"]))
     pages(app, "lines", found)

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Page, PerPage, answers
 from vrabec.services import activity, projects
+from vrabec.services.activity import ActivityQuery
 
 router = Router(tags=["projects"], auth=AUTH)
 
@@ -47,6 +48,17 @@ class AuditOut(Schema):
     detail: dict[str, Any]
 
 
+class ActivityIn(Schema):
+    """Which lines: of whom and of what (a part of the name), which action ("vm." for all of a noun)."""
+
+    by: Annotated[str, Field(max_length=120)] = ""
+    action: Annotated[str, Field(max_length=48)] = ""
+    subject: Annotated[str, Field(max_length=255)] = ""
+    token: Annotated[str, Field(max_length=64)] = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class AuditPage(Schema):
     """One page of the record, newest first."""
 
@@ -73,8 +85,10 @@ def create(request: HttpRequest, project: ProjectIn) -> Status[ProjectOut]:
 
 @router.get("/activity", response=answers({200: AuditPage}), operation_id="list_activity", tags=["record"])
 @action("audit.list")
-def record(request: HttpRequest, page: Page = 1, per_page: PerPage = 50) -> AuditPage:
-    """The record of what you may see."""
-    rows = activity.list_activity(actor(request))
+def record(
+    request: HttpRequest, only: Query[ActivityIn], page: Page = 1, per_page: PerPage = 50
+) -> AuditPage:
+    """The record of what you may see, newest first."""
+    rows = activity.list_activity(actor(request), ActivityQuery(**only.dict()))
     items = [AuditOut.from_orm(row) for row in rows[(page - 1) * per_page : page * per_page]]
     return AuditPage(items=items, total=rows.count(), page=page, per_page=per_page)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
+import orjson
 from django.http import HttpResponse
 from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, page
+from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
 from vrabec.lib.actor import Actor
+from vrabec.lib.clock import now
+from vrabec.lib.errors import Invalid
 from vrabec.models.audit import Audit
-from vrabec.services.activity import list_activity
+from vrabec.services.activity import ActivityQuery, exported, list_activity
 from vrabec.services.permissions import may
 
+MAX_TYPED = 255
+_ASKED = ("by", "subject", "action", "token", "since", "until")
 WORDS = {
     "vm.create": ("plus", gettext_noop("Create %(name)s")),
     "vm.adopt": ("folder", gettext_noop("Give %(name)s to a project")),
@@ -104,15 +110,55 @@ class Line:
     icon: str
     text: str
     who: str
+    token: str
     at: datetime
     vm_id: int | None
 
 
 @page("audit.list")
 def index(request: PageRequest) -> HttpResponse:
-    """All that the reader may see, newest first."""
-    found, pager = paged(request, list_activity(request.actor))
-    return render(request, "activity/list.html", {"lines": lines(request.actor, found), "pager": pager})
+    """What the reader may see of it and asks for, newest first; what is asked wrongly is said."""
+    typed = {name: request.GET.get(name, "")[:MAX_TYPED].strip() for name in _ASKED}
+    problems: dict[str, Problem] = {}
+    try:
+        rows = list_activity(request.actor, _query(typed))
+    except Invalid as error:
+        problems = problems_of(error)
+        rows = list_activity(request.actor)
+    found, pager = paged(request, rows)
+    context = {"lines": lines(request.actor, found), "pager": pager, "typed": typed, "problems": problems}
+    context |= {"is_asked": any(typed.values()), "address": request.GET.urlencode()}
+    return render(request, "activity/list.html", context)
+
+
+@page("audit.list")
+def export(request: PageRequest) -> HttpResponse:
+    """The same as a file of JSON lines, oldest first. Raises Invalid."""
+    typed = {name: request.GET.get(name, "")[:MAX_TYPED].strip() for name in _ASKED}
+    text = b"".join(orjson.dumps(row) + b"\n" for row in exported(request.actor, _query(typed)))
+    name = f"activity-{now():%Y-%m-%d}.jsonl"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return HttpResponse(text, content_type="application/jsonl", headers=headers)
+
+
+def _query(typed: dict[str, str]) -> ActivityQuery:
+    """What was typed. Raises Invalid for what is no day."""
+    since, until = (_day(typed[name], name) for name in ("since", "until"))
+    return ActivityQuery(
+        by=typed["by"],
+        action=typed["action"],
+        subject=typed["subject"],
+        token=typed["token"],
+        since=since,
+        until=until and until + timedelta(days=1),  # the day itself, too
+    )
+
+
+def _day(text: str, field: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), time.min, UTC) if text else None
+    except ValueError as error:
+        raise Invalid("Write a day such as 2026-11-20.", field=field) from error
 
 
 def lines(actor: Actor, found: Iterable[Audit]) -> list[Line]:
@@ -129,4 +175,4 @@ def _line(row: Audit, names: bool) -> Line:
         words = gettext_noop("Change the quota of every %(what)s without one")
     words = words if names else NAMELESS.get(row.action, words)
     text = gettext(words) % ({"name": row.subject} | row.detail)
-    return Line(icon, text, row.actor, row.at, row.subject_id if row.kind == "vm" else None)
+    return Line(icon, text, row.actor, row.token or "", row.at, row.subject_id if row.kind == "vm" else None)

@@ -127,6 +127,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("roles/<str:role>", roles.change, name="role"),
     path("roles/<str:role>/remove", roles.remove, name="role-remove"),
     path("activity", activity.index, name="activity"),
+    path("activity.jsonl", activity.export, name="activity-export"),
     path("jobs", jobs.index, name="jobs"),
     path("jobs/drawer", jobs.drawer, name="jobs-drawer"),
     path("jobs/<int:job_id>/cancel", jobs.cancel, name="job-cancel"),
