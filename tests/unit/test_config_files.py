@@ -34,6 +34,8 @@ def test_what_stands_in_the_file_is_taken(tmp_path: Path) -> None:
         ("data_dir = 1", "data_dir must be a text."),
         ('names = "x"', "names must be a list of texts."),
         ("port =", "is not valid TOML"),
+        ('syslog = "loghost"', "syslog must be udp://name:port, tcp://name:port or a socket"),
+        ('syslog = "tls://loghost:6514"', "syslog must be udp://name:port"),
         ('public_url = "http://cloud.example.org"', "public_url must be https://, a name"),
         ('public_url = "https://cloud.example.org/vrabec"', "and nothing behind it"),
         ('trusted_proxies = ["proxy"]', "trusted_proxies has proxy, which is no address or network"),

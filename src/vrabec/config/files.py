@@ -46,6 +46,8 @@ class Config:
     """Addresses and networks that may read /metrics without a token, calling directly: ["192.0.2.7"]."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed: ["127.0.0.1"]."""
+    syslog: str = ""
+    """Where lines of the record go as well: udp://loghost:514, tcp://loghost:514, /dev/log; "": nowhere."""
     public_url: str = ""
     """How people reach Vrabec behind a proxy: "https://cloud.example.org"; "" for this host and port."""
 
@@ -84,6 +86,7 @@ def read_config(path: Path) -> Config:
     for name in NETWORKS:
         _check_networks(path, name, values.get(name, ()))
     _check_public_url(path, values.get("public_url", ""))
+    _check_syslog(path, values.get("syslog", ""))
     return Config(**values)
 
 
@@ -99,6 +102,18 @@ def _check_public_url(path: Path, value: str) -> None:
             path=str(path),
             value=value,
             field="public_url",
+        )
+
+
+def _check_syslog(path: Path, value: str) -> None:
+    url = urlsplit(value)
+    is_remote = url.scheme in ("udp", "tcp") and url.hostname and not url.path
+    if value and not value.startswith("/") and not is_remote:
+        raise Invalid(
+            "%(path)s: syslog must be udp://name:port, tcp://name:port or a socket's path, not %(value)s.",
+            path=str(path),
+            value=value,
+            field="syslog",
         )
 
 

@@ -25,6 +25,7 @@ from django.db.models import Exists, OuterRef
 from django.utils.crypto import salted_hmac
 
 from vrabec.models.audit import Audit, Link
+from vrabec.services.forward import forward
 
 PART = 1000
 """Lines that are read at once."""
@@ -61,8 +62,9 @@ class _Linking:
         self.ids = ids
 
     def run(self) -> None:
-        """Link them: what an inner transaction took back is not there."""
+        """Link and forward them: what an inner transaction took back is not there."""
         link(self.ids)
+        forward(self.ids)
 
 
 def link_rest() -> list[int]:

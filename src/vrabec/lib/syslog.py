@@ -1,0 +1,84 @@
+"""Lines for a syslog, sent by a thread of their own: a log host that is away keeps nobody waiting.
+
+RFC 5424 over UDP (RFC 5426), and over TCP with octet counts (RFC 6587): what is on its way when a TCP
+connection breaks is lost. To a local socket as libc's syslog(3) writes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from datetime import UTC, datetime
+from queue import Full, Queue
+from threading import Thread
+from urllib.parse import urlsplit
+
+logger = logging.getLogger(__name__)
+PRIORITY = 10 * 8 + 6
+"""Facility authpriv, severity informational."""
+PORT = 514
+MOST = 10_000
+"""Lines that wait while the log host is away; more are dropped."""
+TIMEOUT_SECONDS = 5.0
+
+
+class Syslog(Thread):
+    """Sends to `address`: udp://host:port, tcp://host:port, or the path of a local socket."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(name="syslog", daemon=True)
+        self._address = address
+        self._lines: Queue[tuple[datetime, str]] = Queue(MOST)
+        self._socket: socket.socket | None = None
+
+    def send(self, text: str) -> None:
+        """Send one line soon. One that does not fit any more is dropped, which is logged."""
+        try:
+            self._lines.put_nowait((datetime.now(UTC), text))
+        except Full:
+            logger.error("the syslog at %s takes nothing: a line is dropped", self._address)
+
+    def run(self) -> None:
+        """Send what comes, each line a second time where the connection was lost."""
+        while True:
+            at, text = self._lines.get()
+            if not self._sent(at, text) and not self._sent(at, text):
+                logger.error("a line for the syslog at %s could not be sent", self._address)
+
+    def _sent(self, at: datetime, text: str) -> bool:
+        try:
+            self._socket = self._socket or _opened(self._address)
+            self._socket.sendall(framed(self._address, at, text))
+        except OSError as error:
+            logger.warning("syslog at %s: %s", self._address, error)
+            if self._socket:
+                self._socket.close()
+            self._socket = None
+            return False
+        return True
+
+
+def framed(address: str, at: datetime, text: str) -> bytes:
+    """One line as the address wants it."""
+    scheme = urlsplit(address).scheme
+    if not scheme:
+        return f"<{PRIORITY}>vrabec[{os.getpid()}]: {text}".encode()
+    line = (
+        f"<{PRIORITY}>1 {at.isoformat()} {socket.gethostname()} vrabec {os.getpid()} record - {text}".encode()
+    )
+    return line if scheme == "udp" else b"%d %b" % (len(line), line)
+
+
+def _opened(address: str) -> socket.socket:
+    url = urlsplit(address)
+    if not url.scheme:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        line.connect(address)
+        return line
+    if url.scheme == "tcp":
+        return socket.create_connection((url.hostname or "", url.port or PORT), TIMEOUT_SECONDS)
+    [found, *_] = socket.getaddrinfo(url.hostname, url.port or PORT, type=socket.SOCK_DGRAM)
+    line = socket.socket(found[0], socket.SOCK_DGRAM)
+    line.connect(found[4])
+    return line
