@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from tests.cast import Person, Site, make_person, site
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound, VrabecError
@@ -390,3 +391,12 @@ def test_two_administrators_who_take_each_other_out_leave_one(transactional_db: 
     with transaction.atomic():
         assert Grant.objects.filter(role=ADMINISTRATOR).count() >= 1
     assert done.count(True) <= 1
+
+
+def test_who_may_not_share_does_not_hear_who_there_is(site: Site) -> None:
+    client = Client(headers={"authorization": f"Bearer {site.viewer.secret}"})
+    for name in ("olga", "nobody"):
+        body = {"user": name, "role": "viewer", "project": "alpha"}
+        given = client.post("/api/v1/grants", body, content_type="application/json", secure=True)
+        asked = client.get("/api/v1/why", {"verb": "vm.view", "user": name, "project": "alpha"}, secure=True)
+        assert (given.status_code, asked.status_code) == (403, 403), name

@@ -41,10 +41,10 @@ def why(actor: Actor, *, verb: str, scope: Scope | None, username: str = "") -> 
     """
     if verb not in GRANTABLE:
         raise Invalid("There is no verb %(verb)s that somebody could be given.", field="verb", verb=verb[:64])
-    user = holder_named(user=username).user if username else User.objects.get(pk=actor.user_id)
-    assert user  # noqa: S101 - holder_named gives one
-    if user.pk != actor.user_id:
-        require_share(actor, scope)
+    user = User.objects.get(pk=actor.user_id)
+    if username and username != user.username:
+        require_share(actor, scope)  # first: who may not ask does not hear who there is
+        user = holder_named(user=username).row  # type: ignore[assignment]
     them = actor_of(user)
     found = tuple(_sentences(user, them, verb, scope))
     return Why(may(them, verb, scope), found or ((_NOTHING, {"name": user.username, "verb": verb}),))

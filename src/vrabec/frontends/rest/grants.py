@@ -131,6 +131,7 @@ def give(request: HttpRequest, wish: GrantIn) -> Status[GrantOut]:
     """Give a role. Nobody gives more than they have there."""
     who = actor(request)
     scope = access.scope_at(who, Where(cluster=wish.cluster, project=wish.project, vm=wish.vm))
+    access.require_share(who, scope)  # first: who may not share does not hear who there is
     holder = holder_named(user=wish.user, group=wish.group)
     return Status(201, GrantOut.of(access.give(who, holder=holder, role=wish.role, scope=scope)))
 
