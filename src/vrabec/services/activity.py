@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Invalid
 from vrabec.models.audit import Audit, AuditQuerySet
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
@@ -27,7 +26,7 @@ FIELDS = (
 class ActivityQuery:
     """Which lines: of whom and of what (a part of the name), which action (or "vm." for all of a noun).
 
-    `token` is a whole name; `since` and `until` (not itself) are times, UTC where they have no zone.
+    `token` is a whole name; `since` and `until` (not itself) are times.
     """
 
     by: str = ""
@@ -39,7 +38,7 @@ class ActivityQuery:
 
 
 def list_activity(actor: Actor, query: ActivityQuery | None = None) -> AuditQuerySet:
-    """Lines of the record that `actor` sees and `query` finds, newest first. Raises Invalid."""
+    """Lines of the record that `actor` sees and `query` finds, newest first."""
     require(actor, "audit.list")
     rows = Audit.objects.visible_to(actor).order_by("-id")
     return rows.filter(**_conditions(query)) if query else rows
@@ -52,20 +51,10 @@ def _conditions(query: ActivityQuery) -> dict[str, Any]:
         action: query.action,
         "subject__icontains": query.subject,
         "token": query.token,
-        "at__gte": _utc(query.since, "since"),
-        "at__lt": _utc(query.until, "until"),
+        "at__gte": query.since,
+        "at__lt": query.until,
     }
     return {name: _plain(value) for name, value in found.items() if value}
-
-
-def _utc(at: datetime | None, field: str) -> datetime | None:
-    """A time without a zone is meant as UTC. Raises Invalid for one that no calendar has there."""
-    if at is None:
-        return None
-    try:
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (OverflowError, ValueError) as error:
-        raise Invalid("Write a time such as 2026-11-20T14:00:00Z.", field=field) from error
 
 
 def _plain(value: Any) -> Any:

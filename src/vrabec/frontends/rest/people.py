@@ -33,7 +33,7 @@ class AccountChange(Body):
 
     full_name: Name | None = None
     email: Name | None = None
-    is_active: bool | None = None
+    is_active: Annotated[bool | None, Field(strict=True)] = None
 
 
 class RoleOnSite(Schema):

@@ -10,9 +10,11 @@ from ninja import Field, Query, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Page, PerPage, answers
+from vrabec.lib.clock import parse_time
 from vrabec.services import activity, projects
 from vrabec.services.activity import ActivityQuery
 
+Time = Annotated[str, Field(max_length=40, examples=["2026-11-20T14:00:00Z"])]
 router = Router(tags=["projects"], auth=AUTH)
 
 
@@ -55,8 +57,14 @@ class ActivityIn(Schema):
     action: Annotated[str, Field(max_length=48)] = ""
     subject: Annotated[str, Field(max_length=255)] = ""
     token: Annotated[str, Field(max_length=64)] = ""
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Time = ""
+    until: Time = ""
+
+    @property
+    def query(self) -> ActivityQuery:
+        """As the service takes it. Raises Invalid for what is no time."""
+        since, until = (parse_time(getattr(self, name), name) for name in ("since", "until"))
+        return ActivityQuery(self.by, self.action, self.subject, self.token, since, until)
 
 
 class AuditPage(Schema):
@@ -89,6 +97,6 @@ def record(
     request: HttpRequest, only: Query[ActivityIn], page: Page = 1, per_page: PerPage = 50
 ) -> AuditPage:
     """The record of what you may see, newest first."""
-    rows = activity.list_activity(actor(request), ActivityQuery(**only.dict()))
+    rows = activity.list_activity(actor(request), only.query)
     items = [AuditOut.from_orm(row) for row in rows[(page - 1) * per_page : page * per_page]]
     return AuditPage(items=items, total=rows.count(), page=page, per_page=per_page)

@@ -16,7 +16,7 @@ from vrabec.services.quotas import Budget, Limits, payer_named
 router = Router(tags=["people"], auth=AUTH)
 Kind = Annotated[str, Field(max_length=16, examples=["project"])]
 Holds = Literal["project", "user", "group"]
-Limit = Annotated[int | None, Field(ge=-(2**31), lt=2**31)]
+Limit = Annotated[int | None, Field(strict=True, ge=-(2**31), lt=2**31)]
 
 
 class LimitsIn(Body):
@@ -29,7 +29,7 @@ class LimitsIn(Body):
     cpus: Limit = None
     memory_mib: Limit = None
     disk_mib: Limit = None
-    counts_running: bool = False
+    counts_running: Annotated[bool, Field(strict=True)] = False
 
 
 class LimitsOut(Schema):

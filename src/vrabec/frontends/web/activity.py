@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import orjson
 from django.http import HttpResponse
@@ -15,7 +15,7 @@ from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
 from vrabec.lib.actor import Actor
-from vrabec.lib.clock import now
+from vrabec.lib.clock import now, parse_time
 from vrabec.lib.errors import Invalid
 from vrabec.models.audit import Audit
 from vrabec.services.activity import ActivityQuery, exported, list_activity
@@ -156,8 +156,8 @@ def _query(typed: dict[str, str]) -> ActivityQuery:
 
 def _day(text: str, field: str) -> datetime | None:
     try:
-        return datetime.combine(date.fromisoformat(text), time.min, UTC) if text else None
-    except ValueError as error:
+        return parse_time(text[:10], field)
+    except Invalid as error:
         raise Invalid("Write a day such as 2026-11-20.", field=field) from error
 
 
