@@ -152,6 +152,8 @@ class Vm(TypedDict):
     name: str
     uuid: str
     project: str | None
+    owner: str | None
+    owner_group: str | None
     host: str | None
     template: str | None
     state: str

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.cast import Site, site
 from vrabec.lib.errors import Invalid
 from vrabec.models.hosts import HostState
+from vrabec.models.users import Group, Membership
 from vrabec.models.vms import Seen
 from vrabec.services import vms
 from vrabec.services.lists import VmQuery, list_vms
@@ -111,3 +112,15 @@ def test_a_machine_on_a_silent_host_is_unknown_and_nothing_else(four: Site) -> N
 def test_any_text_is_a_search_or_is_explained(four: Site, text: str) -> None:
     with suppress(Invalid):
         assert list_vms(four.administrator.actor, VmQuery(search=text)).total <= 4
+
+
+def test_ones_own_are_found_by_a_word(site: Site) -> None:
+    group = Group.objects.create(name="botany")
+    Membership.objects.create(user=site.owner.user, group=group)
+    site.make_vm("mine", owner=site.owner.user)
+    site.make_vm("ours", owner_group=group)
+    site.make_vm("his", owner=site.teammate.user)
+    words = {"owner:me": ["mine", "ours"], "owner:olga": ["mine"], "owner:botany,tom": ["his", "ours"]}
+    for word, names in words.items():
+        rows = list_vms(site.owner.actor, VmQuery(search=word, sort="name")).rows
+        assert [vm.name for vm in rows] == names

@@ -150,9 +150,14 @@ def _past_projects(actor: Actor, verb: str, vm: str) -> Q:
 
 def _own(actor: Actor, vm: str) -> Q:
     """The machines that one owns: in projects that one still has a part in."""
-    groups = Membership.objects.filter(user_id=actor.user_id).values("group_id")
-    own = Q(**{f"{vm}owner_id": actor.user_id}) | Q(**{f"{vm}owner_group_id__in": groups})
+    own = owned(actor, vm)
     return own & Q(**{f"{vm}project_id__in": of_projects(actor)}) if not actor.held.site else own
+
+
+def owned(actor: Actor, vm: str = "") -> Q:
+    """Machines whose owner the actor is, or a group of theirs."""
+    groups = Membership.objects.filter(user_id=actor.user_id).values("group_id")
+    return Q(**{f"{vm}owner_id": actor.user_id}) | Q(**{f"{vm}owner_group_id__in": groups})
 
 
 def of_projects(actor: Actor) -> QuerySet[Grant, Any]:

@@ -34,7 +34,7 @@ USUAL_COLUMNS = COLUMNS[:6]
 PER_PAGE = (50, 100, 200)
 """How many rows a page of the list has for people, the usual first. Programs have REST's own limit."""
 PART = 500
-_SHOWN = ("host", "project", "template", "load", "created_by")
+_SHOWN = ("host", "project", "template", "load", "created_by", "owner", "owner_group")
 T = TypeVar("T")
 
 

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
 from vrabec.lib.units import parse_mib
+from vrabec.models.grants import owned
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import ACTIVE, Job
 from vrabec.models.projects import Project
@@ -66,9 +67,12 @@ _PROPERTIES: dict[str, Callable[[str], Q]] = {
     "mac": lambda value: Q(mac__startswith=value.lower()),
     "tag": has_tag,
     "by": lambda value: Q(created_by__username=value),
+    "owner": lambda value: Q(owner__username=value) | Q(owner_group__name=value),
     "state": lambda value: _one_of(STATES, value),
     "is": lambda value: _one_of(_MARKS, value),
 }
+ME = "me"
+"""In `owner:me`: whoever asks, also by a group."""
 _AMOUNTS = {"cpus": "cpus", "memory": "memory_mib", "disk": "disk_mib"}
 _LOOKUPS = {":": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _WORD = re.compile(r'(?P<minus>-)?(?:(?P<key>[a-z]+)(?P<sign>:|[<>]=?))?(?P<value>"[^"]*"|\S*)', re.ASCII)
@@ -95,7 +99,7 @@ def _condition(actor: Actor, word: re.Match[str]) -> Q:
     elif key in _AMOUNTS:
         asked = Q(**{f"{_AMOUNTS[key]}__{_LOOKUPS[sign]}": _amount(key, value)})
     elif key in known_keys(actor) and sign == ":":
-        asked = _any_of(key, value)
+        asked = _any_of(actor, key, value)
     else:
         known = ", ".join(f"{name}:" for name in known_keys(actor))
         amounts = ", ".join(f"{name}>" for name in _AMOUNTS)
@@ -111,10 +115,10 @@ def known_keys(actor: Actor) -> list[str]:
     return [key for key in _PROPERTIES if key != "host" or may(actor, "host.view")]
 
 
-def _any_of(key: str, values: str) -> Q:
+def _any_of(actor: Actor, key: str, values: str) -> Q:
     found = Q(pk__in=())
     for value in filter(None, values.split(",")):
-        found |= _PROPERTIES[key](value)
+        found |= owned(actor) if (key, value) == ("owner", ME) else _PROPERTIES[key](value)
     return found
 
 

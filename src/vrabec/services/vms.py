@@ -34,11 +34,12 @@ from vrabec.services.wishes import FULL, HostKind, VmWish, check_wish, known_kin
 SHUTDOWN_SECONDS = 90
 MAX_SHUTDOWN_SECONDS = 3600
 CTRL_ALT_DELETE = "ctrl-alt-delete"
+_SHOWN = ("project", "host", "template", "created_by", "owner", "owner_group", "load")
 
 
 def get_vm(actor: Actor, *, vm_id: int) -> Vm:
     """The machine of this id. Raises NotFound also when it is not for `actor` to see."""
-    rows = Vm.objects.visible_to(actor).select_related("project", "host", "template", "created_by", "load")
+    rows = Vm.objects.visible_to(actor).select_related(*_SHOWN)
     vm = rows.filter(pk=vm_id).first()
     if vm is None:
         raise NotFound("There is no machine with this id.")

@@ -87,6 +87,7 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Id", vm["id"]),
         ("UUID", vm["uuid"]),
         ("Project", vm["project"]),
+        ("Owner", vm["owner"] or vm["owner_group"]),
         ("State", state),
         ("Tags", " ".join(vm["tags"])),
         ("Farm", vm["farm"]),

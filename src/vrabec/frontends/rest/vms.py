@@ -118,6 +118,8 @@ class Asked(Schema):
 class VmOut(Schema):
     """A machine as last seen. `host` and `pinned_to` are given to administrators only.
 
+    It belongs to the user `owner` or the group `owner_group`; with neither it is its project's.
+
     `next_cpus` and `next_memory_mib` are what the next start gives, null when it gives the same. `twins` are
     the ids of machines with the same UUID on other hosts, for administrators: copies, or moved by hand.
     """
@@ -126,6 +128,8 @@ class VmOut(Schema):
     name: str
     uuid: UUID
     project: str | None
+    owner: str | None
+    owner_group: str | None
     host: str | None
     template: str | None
     state: str
@@ -164,6 +168,8 @@ class VmOut(Schema):
             name=vm.name,
             uuid=vm.uuid,
             project=vm.project.name if vm.project else None,
+            owner=vm.owner.username if vm.owner else None,
+            owner_group=vm.owner_group.name if vm.owner_group else None,
             host=vm.host.name if vm.host and names else None,
             template=vm.template.name if vm.template else None,
             state=cell["state"],
