@@ -356,3 +356,12 @@ def test_the_last_administrator_stays_one(site: Site) -> None:
     page = post(site.administrator, f"/grants/{grant.pk}/take", 409)
     assert "Nobody would be left as an administrator." in page
     assert Grant.objects.filter(pk=grant.pk).exists()
+
+
+def test_what_is_withheld_from_ones_own_group_is_not_offered_to_be_given_back(site: Site) -> None:
+    group = Group.objects.create(name="botany")
+    Membership.objects.create(user=site.owner.user, group=group)
+    row = Withheld.objects.create(vm=site.vm, group=group, verb="vm.delete")
+    at = f"/machines/{site.vm.pk}/withheld/{row.pk}"
+    assert at not in text_of(browser(site.owner), f"/machines/{site.vm.pk}/access")
+    assert at in text_of(browser(site.administrator), f"/machines/{site.vm.pk}/access")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound
@@ -154,9 +154,13 @@ def scope_of(grant: Grant) -> Scope | None:
 
 
 def list_withheld(actor: Actor, *, vm: Vm) -> QuerySet[Withheld]:
-    """What is withheld on a machine, and from whom. Raises Forbidden."""
+    """What is withheld on a machine, and from whom; `is_mine`: from the actor, or a group of theirs.
+
+    Raises Forbidden.
+    """
     require(actor, "vm.share", vm)
-    return Withheld.objects.filter(vm=vm).select_related("user", "group").order_by("pk")
+    rows = Withheld.objects.filter(vm=vm).annotate(is_mine=Case(When(mine(actor), then=True), default=False))
+    return rows.select_related("user", "group").order_by("pk")
 
 
 def withhold(actor: Actor, *, vm: Vm, holder: Holder, verb: str) -> Withheld:
@@ -182,12 +186,17 @@ def give_back(actor: Actor, *, vm: Vm, withheld_id: int) -> None:
     row = list_withheld(actor, vm=vm).filter(pk=withheld_id).first()
     if row is None:
         raise NotFound("Nothing with this id is withheld on the machine.")
-    if not actor.is_administrator and Withheld.objects.filter(mine(actor), pk=row.pk).exists():
+    if not may_give_back(actor, row):
         raise Forbidden("What is withheld from yourself somebody else gives back.")
     with transaction.atomic():
         record(actor, "vm.give_back", of=vm, verb=row.verb, to=Holder(row.user, row.group).name)
         row.delete()
         changed("grant", row.user_id or 0)
+
+
+def may_give_back(actor: Actor, row: Withheld) -> bool:
+    """Whether the actor may end it: not what is withheld from themselves. `row` is of `list_withheld`."""
+    return actor.is_administrator or not row.is_mine  # type: ignore[attr-defined]
 
 
 def transfer(actor: Actor, *, vm: Vm, user: str = "", group: str = "") -> Vm:

@@ -209,7 +209,7 @@ class _Lines:
             title=role_title(described) if role else "",
             words=role_words(described, on_one=on_one) if role else gettext("no role of their own here"),
             withheld=tuple(
-                Kept(row.pk, act_of(row.verb), row.user_id != self._actor.user_id) for row in kept
+                Kept(row.pk, act_of(row.verb), access.may_give_back(self._actor, row)) for row in kept
             ),
             **values,
         )
