@@ -48,8 +48,9 @@ class Document:
         self._value(described["content"]["application/json"]["schema"], body, where)
 
     def _operation(self, method: str, path: str) -> dict[str, Any]:
-        for template, operations in self._content["paths"].items():
-            if re.fullmatch(re.sub(r"\{\w+\}", r"\\d+", template), path) and method.lower() in operations:
+        # Of two that match, the one with fewer pieces to fill in is meant: /vms/actions, and not /vms/{id}.
+        for template, operations in sorted(self._content["paths"].items(), key=lambda one: one[0].count("{")):
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method.lower() in operations:
                 return dict(operations[method.lower()])
         raise AssertionError(f"{method} {path} is not described")
 
@@ -81,12 +82,15 @@ class Document:
         missing = set(schema.get("required", ())) - value.keys()
         assert not missing, f"{where} has no {missing}"
         more = value.keys() - schema["properties"].keys()
-        assert not more, f"{where} has {more}, which is not described"
-        for name, one in value.items():
-            self._value(schema["properties"][name], one, f"{where}.{name}")
+        assert not more or "additionalProperties" in schema, f"{where} has {more}, which is not described"
+        for name in value.keys() - more:
+            self._value(schema["properties"][name], value[name], f"{where}.{name}")
 
     def _additionalProperties(self, schema: Schema, value: Any, where: str) -> None:  # noqa: N802
-        assert schema["additionalProperties"] is True, f"{where}: only free-form objects are known"
+        named = schema.get("properties", {})
+        for name, one in value.items():
+            if name not in named and schema["additionalProperties"] is not True:
+                self._value(schema["additionalProperties"], one, f"{where}.{name}")
 
     def _anyOf(self, schema: Schema, value: Any, where: str) -> None:  # noqa: N802
         problems = []
