@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.conftest import POOL, Site
+from tests.lab.host import LabHost
 from vrabec.hypervisor import connection, lifecycle, storage, transfer
 from vrabec.hypervisor.connection import HostConnection
 from vrabec.hypervisor.errors import FileMissing
@@ -221,8 +222,12 @@ def test_an_upload_is_repeated_after_its_client_died(site: Site, host: HostConne
         transfer.upload(host, {POOL!r}, "data.img", io.BytesIO(bytes(4_000_000)), 4_000_000, progress=die)
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(died)], check=False).returncode == 9
+    if isinstance(site.host, LabHost) and not site.host.answers():
+        # libvirt 11.3 may lock itself out: its event loop waits for a lock that it has
+        site.host.restart_libvirtd()
     data = uuid4().bytes * 100_000
-    put(host, "data.img", data)
+    with connection.open_host(site.uri) as again:
+        put(again, "data.img", data)
     assert (Path(site.directory) / "data.img").read_bytes() == data
 
 

@@ -26,7 +26,7 @@ SEND_AS_SOON_AS_IT_COMES = f"""() => {{
     }});
     watch.observe(place, {{childList: true, subtree: true}});
 }}"""
-"""What somebody with very fast hands does: corrects the refused form and sends it, before anything else ran."""
+"""Somebody with very fast hands corrects the refused form and sends it, before anything else ran."""
 
 
 def is_seen(job: Job) -> None:

@@ -67,6 +67,7 @@ def _upload(run: Run, host: HostConnection, template: Template, name: str) -> No
 
     def report(sent: int) -> None:
         run.check()
+        run.go_on()  # an end in order: libvirt 11.3 hangs for good when a client dies in the middle of one
         run.progress(100 * sent / size)
 
     with path.open("rb") as data:
