@@ -39,6 +39,7 @@ class Account(TypedDict):
     is_active: bool
     created_at: str
     groups: list[str]
+    signs_in_by: list[str]
     roles: list[RoleOnSite]
 
 
@@ -59,6 +60,7 @@ class Group(TypedDict):
     name: str
     title: str
     members: list[str]
+    follows: list[str]
 
 
 class Role(TypedDict):

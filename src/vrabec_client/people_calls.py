@@ -38,6 +38,17 @@ class PeopleCalls(Calls):
         """A new sign-in link for somebody. Raises NotFound, Forbidden."""
         return cast("people.SignInLink", self._post(f"/users/{user_id:d}/link"))
 
+    def vouch(self, user_id: int, source: str, subject: str) -> people.Account:
+        """Let "ldap", "openid", "proxy" or "certificate" vouch for an account, as who it is there.
+
+        Raises NotFound, Invalid, Conflict, Forbidden.
+        """
+        return cast("people.Account", self._put(_identity(user_id, source), {"subject": subject}))
+
+    def unvouch(self, user_id: int, source: str) -> people.Account:
+        """End it. Raises NotFound, Forbidden."""
+        return cast("people.Account", self._delete(_identity(user_id, source)))
+
     def remove_user(self, user_id: int) -> None:
         """Remove an account; its machines go to their projects. Raises NotFound, Conflict, Forbidden."""
         self._delete(f"/users/{user_id:d}")
@@ -56,6 +67,10 @@ class PeopleCalls(Calls):
     def create_group(self, name: str, *, title: str = "") -> people.Group:
         """Make a group. Raises Invalid, Conflict, Forbidden."""
         return cast("people.Group", self._post("/groups", {"name": name, "title": title}))
+
+    def follow_groups(self, group_id: int, names: list[str]) -> people.Group:
+        """Name groups of other systems whose people are in this one. Raises NotFound, Invalid, Forbidden."""
+        return cast("people.Group", self._put(f"/groups/{group_id:d}/follows", {"names": names}))
 
     def remove_group(self, group_id: int) -> None:
         """Remove a group, and with it what it was given. Raises NotFound, Conflict, Forbidden."""
@@ -161,6 +176,10 @@ class PeopleCalls(Calls):
 
 def _quota(kind: str, name: str) -> str:
     return f"/quotas/{quote(kind, safe='')}/{quote(name, safe='')}"
+
+
+def _identity(user_id: int, source: str) -> str:
+    return f"/users/{user_id:d}/identities/{quote(source, safe='')}"
 
 
 def _member(group_id: int, username: str) -> str:

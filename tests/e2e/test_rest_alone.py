@@ -233,6 +233,9 @@ def people_come_and_go(rest: Rest) -> None:
     assert rest("POST", f"{one}/link", status=201)["path"] != user["path"]
     assert rest("PATCH", one, {"email": "zoe@univ.example"})["email"] == "zoe@univ.example"
     group = rest("POST", "/groups", {"name": "botany"}, status=201)
+    assert rest("PUT", f"{one}/identities/ldap", {"subject": "z.oak"})["signs_in_by"] == ["ldap"]
+    assert rest("DELETE", f"{one}/identities/ldap")["signs_in_by"] == []
+    assert rest("PUT", f"/groups/{group['id']}/follows", {"names": ["staff"]})["follows"] == ["staff"]
     member = f"/groups/{group['id']}/members/zoe"
     assert rest("PUT", member)["members"] == ["zoe"]
     assert [found["members"] for found in rest("GET", "/groups")] == [["zoe"]]

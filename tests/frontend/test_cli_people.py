@@ -33,6 +33,14 @@ def test_an_account_lives_by_command(site: Site, vrabec: Vrabec) -> None:
     assert "Say what to change" in vrabec("user", "set", "tom").err
 
 
+def test_another_system_vouches_for_an_account(site: Site, vrabec: Vrabec) -> None:
+    assert vrabec("user", "vouch", "tom", "ldap", "t.oak").err == "tom can sign in by ldap as t.oak.\n"
+    assert "somebody else's already" in vrabec("user", "vouch", "vera", "ldap", "t.oak").err
+    assert "Invalid value" in vrabec("user", "vouch", "tom", "none", "t.oak").err
+    assert vrabec("user", "unvouch", "tom", "ldap").err == "tom cannot sign in by ldap any more.\n"
+    assert "does not sign in by ldap" in vrabec("user", "unvouch", "tom", "ldap").err
+
+
 def test_a_group_lives_by_command(site: Site, vrabec: Vrabec) -> None:
     assert vrabec("group", "list").err == "There are no groups.\n"
     vrabec("group", "create", "botany", "--title", "Botany")
@@ -41,6 +49,8 @@ def test_a_group_lives_by_command(site: Site, vrabec: Vrabec) -> None:
     assert "tom is not in the group" in vrabec("group", "remove", "botany", "tom").err
     assert "no user named nobody" in vrabec("group", "add", "botany", "nobody").err
     assert "vera" in vrabec("group", "list").out
+    assert vrabec("group", "follow", "botany", "staff", "x y").out == "botany follows staff, x y.\n"
+    assert vrabec("group", "follow", "botany").out == "botany follows no group.\n"
     assert vrabec("group", "delete", "botany").status == 0
     assert not Group.objects.exists()
 

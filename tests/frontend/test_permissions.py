@@ -18,6 +18,7 @@ from vrabec.lib.errors import Unauthenticated
 from vrabec.lib.fit import Needs
 from vrabec.models.clusters import Cluster
 from vrabec.models.grants import Grant, Withheld
+from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
@@ -62,6 +63,8 @@ BODIES = {
     "set_quota": {"vms": 10},
     "set_default": {"vms": 10},
     "transfer_vm": {"user": "olga"},
+    "follow_groups": {"names": ["staff"]},
+    "vouch": {"subject": "petr"},
     "login": {"username": "olga", "password": PASSWORD},
 }
 
@@ -193,6 +196,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "view_id",
         "user_id",
         "group_id",
+        "source",
         "username",
         "role",
         "grant_id",
@@ -210,7 +214,8 @@ def _filled(route: Route, who: str, site: Site) -> str:
 
 _MADE: dict[str, Callable[[Site], object]] = {
     "cluster_id": lambda site: Cluster.objects.get_or_create(name="empty")[0].pk,
-    "user_id": lambda site: User.objects.get_or_create(username="petr")[0].pk,
+    "user_id": lambda site: vouched_for().pk,
+    "source": lambda site: "ldap",
     "kind": lambda site: "project",
     "name": lambda site: "alpha",
     "username": lambda site: "tom",
@@ -221,6 +226,13 @@ _MADE: dict[str, Callable[[Site], object]] = {
         Withheld.objects.get_or_create(vm=site.vm, verb="vm.xml", user=site.viewer.user)[0].pk
     ),
 }
+
+
+def vouched_for() -> User:
+    """Somebody who signs in by the directory."""
+    user = User.objects.get_or_create(username="petr")[0]
+    Identity.objects.get_or_create(user=user, source="ldap", subject="petr")
+    return user
 
 
 def _group(site: Site) -> Group:

@@ -12,6 +12,7 @@ from tests.frontend.test_web_access import browser, note, post, text_of
 from vrabec.frontends.web.words import ACTS, NOUNS
 from vrabec.models.audit import Audit
 from vrabec.models.grants import Grant
+from vrabec.models.identities import Identity
 from vrabec.models.roles import VIEWER, Role
 from vrabec.models.users import Group, Membership, Token, User
 from vrabec.models.vms import Vm
@@ -269,3 +270,20 @@ def test_a_role_is_removed_once_nobody_has_it(site: Site) -> None:
 def test_a_role_may_be_called_new(site: Site) -> None:
     send(site, "/new-role", 303, name="new", verbs=["vm.view"])
     assert 'action="/roles/new"' in text_of(browser(site.administrator), "/roles/new")
+
+
+def test_a_group_follows_others_and_says_what_is_too_long(site: Site, group: Group) -> None:
+    here = f"/groups/{group.pk}"
+    assert post(site.administrator, f"{here}/follows", outside="staff\r\n\r\nStudents of Botany\r\n") == here
+    group.refresh_from_db()
+    assert group.outside == "staff\nStudents of Botany"
+    assert "staff\nStudents of Botany</textarea>" in text_of(browser(site.administrator), here)
+    page = post(site.administrator, f"{here}/follows", 422, outside="x" * 256)
+    assert "of 255 signs each" in page
+    assert "x" * 256 in page
+
+
+def test_who_is_vouched_for_by_another_system_is_marked(site: Site) -> None:
+    Identity.objects.create(user=site.teammate.user, source="ldap", subject="tom")
+    words = " ".join(re.sub(r"<[^>]*>", " ", text_of(browser(site.administrator), "/people")).split())
+    assert "tom LDAP" in words

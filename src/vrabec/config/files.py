@@ -48,6 +48,22 @@ class Config:
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed: ["127.0.0.1"]."""
     syslog: str = ""
     """Where lines of the record go as well: udp://loghost:514, tcp://loghost:514, /dev/log; "": nowhere."""
+    ldap_url: str = ""
+    """A directory whose people sign in here: ldaps://ldap.example.org, or ldap:// with StartTLS; "": none."""
+    ldap_ca: str = ""
+    """PEM file with the authority of the directory's certificate; "" for those of this machine."""
+    ldap_bind_dn: str = ""
+    """Who looks people up there: "cn=vrabec,dc=example,dc=org"; "": nobody in particular."""
+    ldap_bind_password_file: str = ""
+    """A file with their password, which Vrabec alone should be able to read."""
+    ldap_users: str = ""
+    """Below what people are there: "ou=people,dc=example,dc=org"."""
+    ldap_login: str = "uid"
+    """The attribute with the name to sign in with; Active Directory: "sAMAccountName"."""
+    ldap_groups: str = ""
+    """Below what groups are there: "ou=groups,dc=example,dc=org"; "": groups are not asked for."""
+    ldap_group_kind: str = "groupOfNames"
+    """How groups name their members: groupOfNames, groupOfUniqueNames, posixGroup or activeDirectory."""
     public_url: str = ""
     """How people reach Vrabec behind a proxy: "https://cloud.example.org"; "" for this host and port."""
 
@@ -87,6 +103,7 @@ def read_config(path: Path) -> Config:
         _check_networks(path, name, values.get(name, ()))
     _check_public_url(path, values.get("public_url", ""))
     _check_syslog(path, values.get("syslog", ""))
+    _check_ldap(path, values.get("ldap_url", ""), values.get("ldap_users", ""))
     return Config(**values)
 
 
@@ -115,6 +132,19 @@ def _check_syslog(path: Path, value: str) -> None:
             value=value,
             field="syslog",
         )
+
+
+def _check_ldap(path: Path, value: str, users: str) -> None:
+    url = urlsplit(value)
+    if value and (url.scheme not in ("ldap", "ldaps") or not url.hostname or url.path.strip("/")):
+        raise Invalid(
+            "%(path)s: ldap_url must be ldaps:// or ldap:// and a name, not %(value)s.",
+            path=str(path),
+            value=value,
+            field="ldap_url",
+        )
+    if value and not users:
+        raise Invalid("%(path)s: ldap_url needs ldap_users, too.", path=str(path), field="ldap_users")
 
 
 def _check_networks(path: Path, name: str, values: tuple[object, ...]) -> None:

@@ -65,6 +65,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+if CONFIG.ldap_url:
+    from vrabec.config import directory
+
+    globals().update(directory.settings(CONFIG))
+    AUTHENTICATION_BACKENDS.append("vrabec.config.directory.Directory")
 LOGIN_URL = "/sign-in"
 SESSION_COOKIE_NAME = "vrabec_session"
 SESSION_COOKIE_SECURE = True

@@ -5,6 +5,7 @@ from vrabec.models.clusters import Cluster
 from vrabec.models.consoles import ConsoleTicket
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host
+from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job, JobLine
 from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
@@ -23,6 +24,7 @@ __all__ = [
     "Grant",
     "Group",
     "Host",
+    "Identity",
     "Job",
     "JobLine",
     "Link",

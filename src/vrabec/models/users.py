@@ -29,6 +29,9 @@ class User(AbstractBaseUser):
     must_change_password = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    vouched_by: str = ""
+    """Whose word they have just signed in by, for the record; not stored."""
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "username"
@@ -41,18 +44,28 @@ class User(AbstractBaseUser):
 
 
 class Group(models.Model):
-    """People who are given roles together."""
+    """People who are given roles together.
+
+    `outside` names groups of other systems, one a line: who is in one of them there is in this one here.
+    """
 
     name = models.CharField(max_length=63, unique=True)
     title = models.CharField(max_length=120, blank=True)
+    outside = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    @property
+    def follows(self) -> frozenset[str]:
+        """The names of `outside`, as they are compared: directories do not tell letters by their case."""
+        return frozenset(line.casefold() for line in self.outside.splitlines())
 
 
 class Membership(models.Model):
-    """A person is in a group."""
+    """A person is in a group: by hand, or as long as a source says so (`identities.Source`)."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
+    source = models.CharField(max_length=16, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["user", "group"], name="member_once"),)

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Invalid, NotFound
-from vrabec.lib.names import check_label
+from vrabec.lib.names import check_username
 from vrabec.models.changes import changed
 from vrabec.models.grants import SCOPES
 from vrabec.models.users import User
@@ -37,10 +37,10 @@ class Account:
 
 
 def list_accounts(actor: Actor) -> QuerySet[User]:
-    """Everybody by name, with their groups and roles in memory: five queries. Raises Forbidden."""
+    """Everybody by name, with groups, roles and sources in memory: six queries. Raises Forbidden."""
     require(actor, "user.list")
     scopes = (f"grants__{scope}" for scope in SCOPES)
-    return User.objects.prefetch_related("memberships__group", *scopes).order_by("username")
+    return User.objects.prefetch_related("memberships__group", "identities", *scopes).order_by("username")
 
 
 def get_account(actor: Actor, *, user_id: int) -> User:
@@ -57,7 +57,7 @@ def create_account(actor: Actor, *, username: str, account: Account) -> tuple[Us
     Raises Invalid, Conflict for a taken name, Forbidden.
     """
     require(actor, "user.create")
-    check_label(username, "username")
+    check_username(username)
     _check(account)
     made = User(username=username, must_change_password=True, **account.given)
     made.set_unusable_password()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Conflict, NotFound
+from vrabec.lib.errors import Conflict, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
 from vrabec.models.users import Group, Membership
@@ -15,6 +17,8 @@ from vrabec.services.administrators import keep_one
 from vrabec.services.holders import holder_named
 from vrabec.services.permissions import require
 from vrabec.services.record import record
+
+MAX_OUTSIDE = 20
 
 
 def list_groups(actor: Actor) -> QuerySet[Group]:
@@ -44,6 +48,26 @@ def create_group(actor: Actor, *, name: str, title: str = "") -> Group:
     return made
 
 
+def follow(actor: Actor, *, group: Group, outside: Sequence[str]) -> Group:
+    """Name the groups of other systems whose people are in this one, from when they next sign in.
+
+    Without names, who is in it because another system said so leaves it at once.
+    Raises Invalid, Conflict when no administrator would be left, Forbidden.
+    """
+    require(actor, "group.change")
+    names = [name.strip() for name in outside if name.strip()]
+    if len(names) > MAX_OUTSIDE or any(len(name) > 255 or "\n" in name for name in names):
+        raise Invalid("Name %(most)s groups at most, of 255 signs each.", field="outside", most=MAX_OUTSIDE)
+    before = group.outside.splitlines()
+    with transaction.atomic(), keep_one():
+        Group.objects.filter(pk=group.pk).update(outside="\n".join(names))
+        if not names:
+            group.memberships.exclude(source="").delete()
+        record(actor, "group.follow", of=group, before=before, after=names)
+        changed("grant", 0)
+    return get_group(actor, group_id=group.pk)
+
+
 def remove_group(actor: Actor, *, group: Group) -> None:
     """Remove a group, and with it what it was given. Its machines go to their projects.
 
@@ -65,8 +89,10 @@ def add_member(actor: Actor, *, group: Group, username: str) -> None:
     require(actor, "group.change")
     user = holder_named(user=username).user
     with transaction.atomic():
-        _, is_new = Membership.objects.get_or_create(group=group, user=user)
-        if is_new:
+        row, is_new = Membership.objects.get_or_create(group=group, user=user)
+        if row.source:  # from now on whatever the source says
+            Membership.objects.filter(pk=row.pk).update(source="")
+        if is_new or row.source:
             record(actor, "group.add", of=group, to=username)
             changed("grant", 0)
 

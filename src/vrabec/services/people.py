@@ -17,7 +17,7 @@ from django.db import transaction
 from vrabec.lib.actor import NO_VERBS, SYSTEM, Actor, Held
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
-from vrabec.lib.names import check_label
+from vrabec.lib.names import check_username
 from vrabec.models.changes import changed
 from vrabec.models.composed import asked
 from vrabec.models.grants import Grant
@@ -56,7 +56,7 @@ def actor_of(user: User, address: str = "") -> Actor:
 
 def create_administrator(username: str) -> User:
     """Create an administrator who has no password yet, or give the one there is back. Raises Invalid."""
-    check_label(username, "username")
+    check_username(username)
     with transaction.atomic():
         user, created = User.objects.get_or_create(username=username, defaults={"must_change_password": True})
         if created:
@@ -102,7 +102,7 @@ def use_sign_in_link(secret: str, address: str = "") -> User:
 def sign_in(username: str, password: str, address: str = "") -> User:
     """The user of this name and password.
 
-    Raises Unauthenticated, or TooMany after ten failures in five minutes.
+    Raises Unauthenticated, Unavailable, or TooMany after ten failures in five minutes.
     """
     key = f"{username[:64]}\n{address}"
     _FAILURES.check(key)
@@ -110,7 +110,7 @@ def sign_in(username: str, password: str, address: str = "") -> User:
     if not isinstance(user, User):
         _FAILURES.add(key)
         raise Unauthenticated("The name or the password is wrong.")
-    record(actor_of(user, address), "session.begin", of=user, by="password")
+    record(actor_of(user, address), "session.begin", of=user, by=user.vouched_by or "password")
     return user
 
 

@@ -91,6 +91,27 @@ def link_user(app: App, name: str) -> None:
     app.show(made, lambda: plain(app.client.url + made["path"]))
 
 
+@user.command("vouch")
+@click.argument("name")
+@click.argument("source", type=click.Choice(["ldap", "openid", "proxy", "certificate"]))
+@click.argument("subject")
+@pass_app
+def vouch(app: App, name: str, source: str, subject: str) -> None:
+    """Let another system vouch for an account that is there; SUBJECT is who they are to it."""
+    app.client.vouch(app.client.find_user(name)["id"], source, subject)
+    app.say(f"{name} can sign in by {source} as {subject}.")
+
+
+@user.command("unvouch")
+@click.argument("name")
+@click.argument("source")
+@pass_app
+def unvouch(app: App, name: str, source: str) -> None:
+    """End that another system vouches for an account; memberships by its word end, too."""
+    app.client.unvouch(app.client.find_user(name)["id"], source)
+    app.say(f"{name} cannot sign in by {source} any more.")
+
+
 @user.command("delete")
 @click.argument("name")
 @pass_app
@@ -147,6 +168,16 @@ def remove_members(app: App, name: str, users: Iterable[str]) -> None:
     for one in users:
         made = app.client.remove_member(made["id"], one)
     app.show(made, lambda: plain(f"{name}: {', '.join(made['members']) or 'nobody'}."))
+
+
+@group.command("follow")
+@click.argument("name", metavar="GROUP")
+@click.argument("outside", metavar="OUTSIDE...", nargs=-1)
+@pass_app
+def follow_groups(app: App, name: str, outside: Iterable[str]) -> None:
+    """Name groups of a directory or provider whose people are in this one; none: it follows no more."""
+    made = app.client.follow_groups(app.client.find_group(name)["id"], list(outside))
+    app.show(made, lambda: plain(f"{name} follows {', '.join(made['follows']) or 'no group'}."))
 
 
 @group.command("delete")

@@ -11,7 +11,7 @@ from ninja import Field, Router, Schema, Status
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Body, answers
 from vrabec.models.users import Group, User
-from vrabec.services import accounts, groups, roles
+from vrabec.services import accounts, groups, identities, roles
 from vrabec.services.accounts import Account
 
 router = Router(tags=["people"], auth=AUTH)
@@ -54,6 +54,7 @@ class AccountOut(Schema):
     is_active: bool
     created_at: datetime
     groups: list[str]
+    signs_in_by: list[str]
     roles: list[RoleOnSite]
 
     @staticmethod
@@ -63,6 +64,7 @@ class AccountOut(Schema):
         return AccountOut(
             id=user.pk,
             groups=sorted(row.group.name for row in user.memberships.all()),
+            signs_in_by=sorted(row.source for row in user.identities.all()),
             roles=[role_on(grant) for grant in user.grants.all()],
             **{name: getattr(user, name) for name in own},
         )
@@ -100,12 +102,28 @@ class GroupOut(Schema):
     name: str
     title: str
     members: list[str]
+    follows: list[str]
 
     @staticmethod
     def of(group: Group) -> GroupOut:
         """The schema of a row with its members."""
         members = sorted(row.user.username for row in group.memberships.all())
-        return GroupOut(id=group.pk, name=group.name, title=group.title, members=members)
+        follows = group.outside.splitlines()
+        return GroupOut(id=group.pk, name=group.name, title=group.title, members=members, follows=follows)
+
+
+class FollowsIn(Schema):
+    """Groups of other systems by name: a directory's, or those that an OpenID Connect provider tells."""
+
+    names: Annotated[
+        list[Annotated[str, Field(max_length=255)]], Field(max_length=20, examples=[["botany-students"]])
+    ]
+
+
+class IdentityIn(Schema):
+    """Who somebody is to a source: their name in a directory, or an OpenID Connect provider's `sub`."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class RoleIn(Schema):
@@ -174,6 +192,27 @@ def link_user(request: HttpRequest, user_id: int) -> Status[SignInLink]:
     return Status(201, SignInLink(path=_path(secret)))
 
 
+@router.put("/users/{user_id}/identities/{source}", response=answers({200: AccountOut}), operation_id="vouch")
+@action("user.change")
+def vouch(request: HttpRequest, user_id: int, source: str, wish: IdentityIn) -> AccountOut:
+    """Let another system vouch for an account that is there: "ldap", "openid", "proxy", "certificate"."""
+    who = actor(request)
+    user = accounts.get_account(who, user_id=user_id)
+    identities.link(who, user=user, source=source, subject=wish.subject)
+    return AccountOut.of(accounts.get_account(who, user_id=user_id))
+
+
+@router.delete(
+    "/users/{user_id}/identities/{source}", response=answers({200: AccountOut}), operation_id="unvouch"
+)
+@action("user.change")
+def unvouch(request: HttpRequest, user_id: int, source: str) -> AccountOut:
+    """Let another system vouch for an account no longer; memberships by its word end."""
+    who = actor(request)
+    identities.unlink(who, user=accounts.get_account(who, user_id=user_id), source=source)
+    return AccountOut.of(accounts.get_account(who, user_id=user_id))
+
+
 @router.delete("/users/{user_id}", response=answers({204: None}), operation_id="remove_user")
 @action("user.remove")
 def remove_user(request: HttpRequest, user_id: int) -> Status[None]:
@@ -199,6 +238,15 @@ def list_groups(request: HttpRequest) -> list[GroupOut]:
 def create_group(request: HttpRequest, wish: GroupIn) -> Status[GroupOut]:
     """Make a group."""
     return Status(201, GroupOut.of(groups.create_group(actor(request), **wish.dict())))
+
+
+@router.put("/groups/{group_id}/follows", response=answers({200: GroupOut}), operation_id="follow_groups")
+@action("group.change")
+def follow_groups(request: HttpRequest, group_id: int, wish: FollowsIn) -> GroupOut:
+    """Name the groups of other systems whose people are in this one, from when they next sign in."""
+    who = actor(request)
+    group = groups.get_group(who, group_id=group_id)
+    return GroupOut.of(groups.follow(who, group=group, outside=wish.names))
 
 
 @router.delete("/groups/{group_id}", response=answers({204: None}), operation_id="remove_group")

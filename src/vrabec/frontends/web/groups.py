@@ -73,6 +73,20 @@ def drop(request: PageRequest, group_id: int, username: str) -> HttpResponse:
     return see_other(request, reverse("group", args=[group.pk]))
 
 
+@page("group.change", methods=("POST",))
+def follow(request: PageRequest, group_id: int) -> HttpResponse:
+    """Name the groups of other systems that it follows."""
+    group = groups.get_group(request.actor, group_id=group_id)
+    names = request.POST.get("outside", "")[: 20 * MAX_TYPED].splitlines()
+    try:
+        groups.follow(request.actor, group=group, outside=names)
+    except (Invalid, Conflict) as error:
+        group.outside = "\n".join(names)
+        return _show(request, group, error=error)
+    messages.success(request, gettext("Saved. It counts from when somebody next signs in."))
+    return see_other(request, reverse("group", args=[group.pk]))
+
+
 @page("group.remove", methods=("GET", "POST"))
 def remove(request: PageRequest, group_id: int) -> HttpResponse:
     """Say what goes with it, and ask for the name; then remove it."""

@@ -11,7 +11,7 @@ from vrabec.frontends.web.access import PageRequest, address_of, page, see_other
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
-from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
+from vrabec.lib.errors import Invalid, TooMany, Unauthenticated, Unavailable
 from vrabec.models.changes import changed
 from vrabec.models.users import User
 from vrabec.services import people
@@ -29,7 +29,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         user = people.sign_in(
             name[:150], request.POST.get("password", "")[:MAX_PASSWORD], address_of(request)
         )
-    except (Unauthenticated, TooMany) as error:
+    except (Unauthenticated, TooMany, Unavailable) as error:
         return _asked(request, name, {"": Problem(say(error))}, error.status)
     login(request, user)
     return see_other(request, _next(request))

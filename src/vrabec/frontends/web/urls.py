@@ -121,6 +121,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("groups/<int:group_id>", groups.show, name="group"),
     path("groups/<int:group_id>/members", groups.add, name="group-add"),
     path("groups/<int:group_id>/members/<str:username>", groups.drop, name="group-drop"),
+    path("groups/<int:group_id>/follows", groups.follow, name="group-follow"),
     path("groups/<int:group_id>/remove", groups.remove, name="group-remove"),
     path("roles", roles.index, name="roles"),
     path("new-role", roles.create, name="role-new"),

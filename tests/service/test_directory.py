@@ -1,0 +1,169 @@
+"""People of a real LDAP directory sign in: their accounts, their groups, and what goes wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django_auth_ldap.backend import LDAPBackend  # noqa: F401 - where it is missing, all of this is
+
+from tests import slapd
+from tests.cast import PASSWORD, Site, site
+from vrabec.config import directory
+from vrabec.config.files import Config
+from vrabec.lib.errors import Invalid, Unauthenticated, Unavailable
+from vrabec.models.audit import Audit
+from vrabec.models.users import Group, Membership, User
+from vrabec.services import groups, identities, people
+
+__all__ = ["site"]
+pytestmark = pytest.mark.skipif(slapd.missing() is not None, reason=str(slapd.missing()))
+PEOPLE = {"j.novak": "Jan Novák", "eva": "Eva Malá", "ada": "Another Ada"}
+GROUPS = {"staff": ["eva"], "Students of Botany": ["j.novak", "eva"]}
+MODEL = "django.contrib.auth.backends.ModelBackend"
+REMOVE = f"dn: cn=staff,{slapd.GROUPS}\nchangetype: delete\n"
+
+
+@pytest.fixture(scope="module")
+def ldap() -> Iterator[slapd.Slapd]:
+    with slapd.Slapd(PEOPLE, GROUPS) as running:
+        yield running
+
+
+@pytest.fixture
+def asked(ldap: slapd.Slapd, settings: Any, site: Site, monkeypatch: pytest.MonkeyPatch) -> slapd.Slapd:
+    """A site that asks this directory."""
+    monkeypatch.setattr(people, "_FAILURES", people.Failures())
+    ask(ldap, settings)
+    return ldap
+
+
+def ask(ldap: slapd.Slapd, settings: Any, **other: str) -> None:
+    for name, value in directory.settings(Config(**(ldap.settings | other))).items():
+        setattr(settings, name, value)
+    settings.AUTHENTICATION_BACKENDS = [MODEL, "vrabec.config.directory.Directory"]
+
+
+def test_the_first_sign_in_makes_the_account(asked: slapd.Slapd) -> None:
+    user = people.sign_in("J.Novak ", slapd.PASSWORD, "127.0.0.9")
+    user.refresh_from_db()
+    assert (user.username, user.full_name, user.email) == ("j.novak", "Jan Novák", "j.novak@univ.example")
+    assert not user.has_usable_password()
+    begun = Audit.objects.get(action="session.begin")
+    assert (begun.subject, begun.address, begun.detail) == ("j.novak", "127.0.0.9", {"by": "ldap"})
+    assert people.sign_in("j.novak", slapd.PASSWORD).pk == user.pk
+    assert Audit.objects.filter(action="user.create", subject="j.novak").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("j.novak", "wrong"), ("nobody", slapd.PASSWORD), ("j.novak", ""), ("*", slapd.PASSWORD), ("", "")],
+)
+def test_who_cannot_show_the_password_stays_out(asked: slapd.Slapd, name: str, password: str) -> None:
+    with pytest.raises(Unauthenticated, match="name or the password is wrong"):
+        people.sign_in(name, password)
+    assert not User.objects.filter(username="j.novak").exists()
+
+
+def test_groups_of_the_directory_put_people_into_ours_and_take_them_out(
+    asked: slapd.Slapd, site: Site
+) -> None:
+    botany = follows(site, "botany", ["STUDENTS of botany"])
+    staff = follows(site, "staff", ["staff"])
+    by_hand = groups.create_group(site.administrator.actor, name="by-hand")
+    eva = people.sign_in("eva", slapd.PASSWORD)
+    groups.add_member(site.administrator.actor, group=by_hand, username="eva")
+    assert in_groups(eva) == {"botany", "staff", "by-hand"}
+    groups.follow(site.administrator.actor, group=staff, outside=["others"])
+    people.sign_in("eva", slapd.PASSWORD)
+    assert in_groups(eva) == {"botany", "by-hand"}
+    assert Audit.objects.filter(action="group.drop", subject="staff", detail__by="ldap").count() == 1
+    groups.add_member(site.administrator.actor, group=botany, username="eva")
+    groups.follow(site.administrator.actor, group=botany, outside=[])
+    assert in_groups(eva) == {"botany", "by-hand"}, "a membership given by hand stays"
+
+
+def test_a_local_account_is_not_the_directorys(asked: slapd.Slapd, site: Site) -> None:
+    with pytest.raises(Unauthenticated):
+        people.sign_in("ada", slapd.PASSWORD)
+    assert people.sign_in("ada", PASSWORD) == site.administrator.user
+    identities.link(site.administrator.actor, user=site.administrator.user, source="ldap", subject="ada")
+    assert people.sign_in("ada", slapd.PASSWORD) == site.administrator.user
+    identities.unlink(site.administrator.actor, user=site.administrator.user, source="ldap")
+    with pytest.raises(Unauthenticated):
+        people.sign_in("ada", slapd.PASSWORD)
+
+
+def test_a_closed_account_stays_closed(asked: slapd.Slapd) -> None:
+    eva = people.sign_in("eva", slapd.PASSWORD)
+    User.objects.filter(pk=eva.pk).update(is_active=False)
+    with pytest.raises(Unauthenticated, match="closed"):
+        people.sign_in("eva", slapd.PASSWORD)
+
+
+def test_while_the_directory_is_away_local_people_get_in_and_others_are_told(
+    ldap: slapd.Slapd, asked: slapd.Slapd, site: Site
+) -> None:
+    ldap.stop()
+    try:
+        with pytest.raises(Unavailable, match="directory does not answer") as caught:
+            people.sign_in("eva", slapd.PASSWORD)
+        assert "SERVER_DOWN" in caught.value.raw
+        assert people.sign_in("ada", PASSWORD) == site.administrator.user
+    finally:
+        ldap.start()
+
+
+def test_a_directory_that_hangs_is_waited_for_no_longer_than_its_patience(
+    ldap: slapd.Slapd, asked: slapd.Slapd, site: Site
+) -> None:
+    ldap.hang()
+    try:
+        with pytest.raises(Unavailable, match="directory does not answer"):
+            people.sign_in("eva", slapd.PASSWORD)
+        assert people.sign_in("ada", PASSWORD) == site.administrator.user
+    finally:
+        ldap.resume()
+    assert people.sign_in("eva", slapd.PASSWORD).username == "eva"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "raw"),
+    [
+        ("ldap_bind_dn", f"cn=other,{slapd.BASE}", "INVALID_CREDENTIALS"),
+        ("ldap_ca", "/etc/ssl/certs/ca-certificates.crt", "CONNECT_ERROR|SERVER_DOWN"),
+        ("ldap_users", "ou=nothing,dc=univ,dc=example", "NO_SUCH_OBJECT"),
+    ],
+)
+def test_wrong_settings_say_that_it_is_not_the_password(
+    asked: slapd.Slapd, settings: Any, setting: str, value: str, raw: str
+) -> None:
+    ask(asked, settings, **{setting: value})
+    with pytest.raises(Unavailable) as caught:
+        people.sign_in("eva", slapd.PASSWORD)
+    assert caught.value.raw.partition(":")[0] in raw.split("|")
+
+
+def test_the_password_goes_nowhere_without_tls(asked: slapd.Slapd, settings: Any) -> None:
+    settings.AUTH_LDAP_START_TLS = False
+    with pytest.raises(Unavailable) as caught:  # slapd itself insists
+        people.sign_in("eva", slapd.PASSWORD)
+    assert "CONFIDENTIALITY" in caught.value.raw
+    ask(asked, settings)
+    assert settings.AUTH_LDAP_START_TLS is True
+
+
+def test_wrong_words_in_the_settings_are_named(ldap: slapd.Slapd, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="posixGroup"):
+        directory.settings(Config(**(ldap.settings | {"ldap_group_kind": "none"})))
+    with pytest.raises(Invalid, match="cannot be read"):
+        directory.settings(Config(**(ldap.settings | {"ldap_bind_password_file": str(tmp_path / "no")})))
+
+
+def follows(site: Site, name: str, outside: list[str]) -> Group:
+    made = groups.create_group(site.administrator.actor, name=name)
+    return groups.follow(site.administrator.actor, group=made, outside=outside)
+
+
+def in_groups(user: User) -> set[str]:
+    return set(Membership.objects.filter(user=user).values_list("group__name", flat=True))
