@@ -36,6 +36,10 @@ Listen {port}
 _MODULES = (
     "mpm_event",
     "authz_core",
+    "authz_user",
+    "authn_core",
+    "authn_file",
+    "auth_basic",
     "headers",
     "socache_shmcb",
     "ssl",

@@ -85,7 +85,7 @@ def test_every_route_names_an_action_of_the_table() -> None:
 
 def test_only_signing_in_and_reports_are_open_pages() -> None:
     public = {route.name for route in WEB if route.action is None or ACTIONS[route.action] == Level.PUBLIC}
-    assert public <= {"sign-in", "sign-in-link", "csp-report"}
+    assert public <= {"sign-in", "sign-in-link", "openid", "openid-back", "csp-report"}
 
 
 def test_nothing_changes_by_get(site: Site) -> None:

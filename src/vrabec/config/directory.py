@@ -51,7 +51,7 @@ class Directory(backend.LDAPBackend):  # type: ignore[misc]
     def get_or_build_user(self, username: str, ldap_user: Any) -> tuple[AbstractBaseUser, bool]:
         """The account of somebody who has just shown their password."""
         from vrabec.models.identities import Source
-        from vrabec.services.identities import Vouched, arrive
+        from vrabec.services.identities import Vouched, account_of
 
         def first(name: str) -> str:
             return str((ldap_user.attrs.get(name) or [""])[0])
@@ -65,7 +65,7 @@ class Directory(backend.LDAPBackend):  # type: ignore[misc]
             email=first("mail"),
             groups=frozenset(ldap_user.group_names) if asks_groups else None,
         )
-        user = arrive(who)
+        user = account_of(who)
         user.vouched_by = Source.LDAP.value
         return user, False
 

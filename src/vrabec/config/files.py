@@ -6,6 +6,7 @@ A TOML file named by VRABEC_CONFIG (default /etc/vrabec/vrabec.toml); docs/refer
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from ipaddress import ip_network
@@ -64,6 +65,24 @@ class Config:
     """Below what groups are there: "ou=groups,dc=example,dc=org"; "": groups are not asked for."""
     ldap_group_kind: str = "groupOfNames"
     """How groups name their members: groupOfNames, groupOfUniqueNames, posixGroup or activeDirectory."""
+    oidc_issuer: str = ""
+    """An OpenID Connect provider whose people sign in here: "https://sso.example.org/main"; "": none."""
+    oidc_client_id: str = ""
+    """Who Vrabec is there. Its address to come back to is /sign-in/openid/back."""
+    oidc_client_secret_file: str = ""
+    """A file with its secret, which Vrabec alone should be able to read; "": a public client."""
+    oidc_label: str = "Sign in with your organisation's account"
+    """What stands on the button."""
+    oidc_scopes: str = "openid profile email"
+    """What it is asked for; some tell groups only when asked: "openid profile email groups"."""
+    oidc_username_claim: str = "preferred_username"
+    """The claim with the name that a new account gets."""
+    oidc_groups_claim: str = "groups"
+    """The claim with the names of somebody's groups."""
+    proxy_user_header: str = ""
+    """A header by which a proxy in front says who somebody is: "X-Remote-User"; "": none is believed."""
+    proxy_user_from: tuple[str, ...] = ()
+    """Addresses and networks of those proxies, as they reach Vrabec: ["127.0.0.1"]."""
     public_url: str = ""
     """How people reach Vrabec behind a proxy: "https://cloud.example.org"; "" for this host and port."""
 
@@ -103,11 +122,13 @@ def read_config(path: Path) -> Config:
         _check_networks(path, name, values.get(name, ()))
     _check_public_url(path, values.get("public_url", ""))
     _check_syslog(path, values.get("syslog", ""))
+    _check_oidc(path, values.get("oidc_issuer", ""), values.get("oidc_client_id", ""))
+    _check_proxy_user(path, values.get("proxy_user_header", ""), values.get("proxy_user_from", ()))
     _check_ldap(path, values.get("ldap_url", ""), values.get("ldap_users", ""))
     return Config(**values)
 
 
-NETWORKS = ("metrics_from", "trusted_proxies")
+NETWORKS = ("metrics_from", "trusted_proxies", "proxy_user_from")
 """Settings that list addresses or networks."""
 
 
@@ -145,6 +166,38 @@ def _check_ldap(path: Path, value: str, users: str) -> None:
         )
     if value and not users:
         raise Invalid("%(path)s: ldap_url needs ldap_users, too.", path=str(path), field="ldap_users")
+
+
+def _check_oidc(path: Path, issuer: str, client: str) -> None:
+    url = urlsplit(issuer)
+    is_near = url.scheme == "http" and url.hostname in ("localhost", "127.0.0.1", "::1")
+    if issuer and (not (url.scheme == "https" or is_near) or not url.hostname):
+        raise Invalid(
+            "%(path)s: oidc_issuer must begin with https://, not be %(value)s.",
+            path=str(path),
+            value=issuer,
+            field="oidc_issuer",
+        )
+    if issuer and not client:
+        raise Invalid(
+            "%(path)s: oidc_issuer needs oidc_client_id, too.", path=str(path), field="oidc_client_id"
+        )
+
+
+def _check_proxy_user(path: Path, header: str, believed: tuple[str, ...]) -> None:
+    if header and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", header, re.ASCII):
+        raise Invalid(
+            "%(path)s: proxy_user_header must be letters, digits and hyphens, not %(value)s.",
+            path=str(path),
+            value=header,
+            field="proxy_user_header",
+        )
+    if bool(header) != bool(believed):
+        raise Invalid(
+            "%(path)s: proxy_user_header and proxy_user_from go together: set both.",
+            path=str(path),
+            field="proxy_user_from",
+        )
 
 
 def _check_networks(path: Path, name: str, values: tuple[object, ...]) -> None:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from vrabec.config.answers import Answers
+from vrabec.config.edge import Asgi, Edge, Receive, Scope, Send
 from vrabec.config.supervisor import die_with_parent
 
 if TYPE_CHECKING:
     from vrabec.frontends.live.app import Live
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PAGE_THREADS = 2
 SIGN_IN_THREADS = 4
@@ -95,6 +90,14 @@ def application() -> Web:
     return Web(Live(), pages, sign_in)
 
 
+def _behind(app: Asgi, proxies: tuple[str, ...]) -> Asgi:
+    """The application, told who calls by the proxies that are trusted to say so."""
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+    wrapped: Any = ProxyHeadersMiddleware(app, list(proxies)) if proxies else app  # type: ignore[arg-type]
+    return wrapped  # type: ignore[no-any-return]
+
+
 def set_aside() -> None:
     """Load all views, and look for garbage in nothing of what is loaded: pages wait 80 ms for each look."""
     from django.urls import resolve
@@ -116,7 +119,9 @@ def main(parent: int) -> None:
 
     config = settings.VRABEC_CONFIG
     uvicorn.run(
-        application(),
+        Edge(
+            _behind(application(), config.trusted_proxies), config.proxy_user_header, config.proxy_user_from
+        ),
         host=config.listen,
         port=config.port,
         ssl_certfile=config.certificate_path,
@@ -127,9 +132,7 @@ def main(parent: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        # By default uvicorn believes whatever a program on this machine says about who calls.
-        proxy_headers=bool(config.trusted_proxies),
-        forwarded_allow_ips=list(config.trusted_proxies),
+        proxy_headers=False,  # by default it believes whatever a program on this machine says of who calls
         timeout_graceful_shutdown=3,
         **WEBSOCKETS,
     )

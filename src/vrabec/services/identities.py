@@ -14,6 +14,7 @@ from vrabec.lib.names import check_username
 from vrabec.models.changes import changed
 from vrabec.models.identities import Identity, Source
 from vrabec.models.users import Group, Membership, User
+from vrabec.services.people import actor_of
 from vrabec.services.permissions import require
 from vrabec.services.record import record
 
@@ -35,7 +36,18 @@ class Vouched:
     groups: frozenset[str] | None = None
 
 
-def arrive(who: Vouched) -> User:
+def arrive(who: Vouched, *, address: str) -> User:
+    """The account of somebody who signs in by a source's word, made now if there is none; on record.
+
+    Raises Unauthenticated where the account is closed, or the name is another's or none that can be used.
+    """
+    with transaction.atomic():
+        user = account_of(who)
+        record(actor_of(user, address), "session.begin", of=user, by=str(who.source))
+    return user
+
+
+def account_of(who: Vouched) -> User:
     """The account of somebody whom a source vouches for, made now if there is none.
 
     Raises Unauthenticated where the account is closed, or the name is another's or none that can be used.

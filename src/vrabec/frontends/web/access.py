@@ -7,6 +7,8 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib.auth import logout
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
@@ -19,6 +21,8 @@ from vrabec.services.people import actor_of
 from vrabec.services.permissions import ACTIONS
 
 Answer = Callable[..., HttpResponse]
+PROXIED = "proxied"
+"""In a session: whom the proxy in front had named when it began."""
 
 
 class PageRequest(HttpRequest):
@@ -67,6 +71,12 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))[:45]
 
 
+def proxied_name(request: HttpRequest) -> str:
+    """Who a proxy in front says they are; "" where none does. Only proxies that are believed get so far."""
+    header: str = settings.VRABEC_CONFIG.proxy_user_header
+    return request.headers.get(header, "").strip() if header else ""
+
+
 def see_other(request: HttpRequest, to: str) -> HttpResponse:
     """After a POST: go to `to`, by 303 or as htmx does it."""
     if is_fragment(request):
@@ -79,11 +89,20 @@ def _enter(request: PageRequest, *, is_public: bool, before_password: bool) -> H
     user = request.user
     if not isinstance(user, User):
         return None if is_public else _to_sign_in(request)
+    if _is_somebody_else(request):
+        logout(request)
+        return None if is_public else _to_sign_in(request)
     request.person = user
     request.actor = actor_of(user, address_of(request))
     if user.must_change_password and not (is_public or before_password):
         return see_other(request, reverse("set-password"))
     return None
+
+
+def _is_somebody_else(request: HttpRequest) -> bool:
+    """Whether a proxy's word began the session, and names another one now. Some say it at /sign-in alone."""
+    name = proxied_name(request)
+    return bool(name) and name != request.session.get(PROXIED, name)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import login, logout, update_session_auth_hash
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from vrabec.frontends.web.access import PageRequest, address_of, page, see_other
+from vrabec.frontends.web.access import PROXIED, PageRequest, address_of, page, proxied_name, see_other
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
-from vrabec.lib.errors import Invalid, TooMany, Unauthenticated, Unavailable
+from vrabec.lib.errors import Invalid, TooMany, Unauthenticated, Unavailable, VrabecError
 from vrabec.models.changes import changed
+from vrabec.models.identities import Source
 from vrabec.models.users import User
-from vrabec.services import people
+from vrabec.services import identities, people
 
 MAX_PASSWORD = 4096
 
 
 @page(None, methods=("GET", "POST"))
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Ask for name and password."""
+    """Ask for name and password; who comes with a proxy's word for who they are is in, unless just out."""
     if request.method == "GET":
+        if proxied_name(request) and "out" not in request.GET:
+            return _by_proxy(request)
         return _asked(request, "", {})
     name = request.POST.get("username", "").strip()
     try:
@@ -31,8 +35,20 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         )
     except (Unauthenticated, TooMany, Unavailable) as error:
         return _asked(request, name, {"": Problem(say(error))}, error.status)
-    login(request, user)
-    return see_other(request, _next(request))
+    enter(request, user)
+    return next_page(wanted(request))
+
+
+def _by_proxy(request: HttpRequest) -> HttpResponse:
+    name = proxied_name(request)
+    who = identities.Vouched(Source.PROXY, subject=name.lower(), username=name)
+    try:
+        user = identities.arrive(who, address=address_of(request))
+    except Unauthenticated as error:
+        return refused(request, error)
+    enter(request, user)
+    request.session[PROXIED] = name
+    return next_page(wanted(request))
 
 
 @page(None, methods=("GET", "POST"))
@@ -44,7 +60,7 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
         user = people.use_sign_in_link(secret, address_of(request))
     except Unauthenticated as error:
         return render(request, "session/link.html", {"problem": say(error)}, status=error.status, bare=True)
-    login(request, user)
+    enter(request, user)
     return see_other(request, reverse("set-password"))
 
 
@@ -53,7 +69,7 @@ def sign_out(request: PageRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     changed("grant", request.actor.user_id)
-    return see_other(request, reverse("sign-in"))
+    return see_other(request, reverse("sign-in") + ("?out=1" if proxied_name(request) else ""))
 
 
 @page("account.password", methods=("GET", "POST"), before_password=True)
@@ -80,8 +96,25 @@ def change_password(request: PageRequest) -> None:
     update_session_auth_hash(request, User.objects.get(pk=request.actor.user_id))
 
 
+def enter(request: HttpRequest, user: User) -> None:
+    """Let somebody in who has shown who they are, in whatever way."""
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+
+
+def refused(request: HttpRequest, error: VrabecError) -> HttpResponse:
+    """The page to sign in, with why it did not work."""
+    return _asked(request, "", {"": Problem(say(error))}, error.status)
+
+
 def _asked(request: HttpRequest, name: str, problems: dict[str, Problem], status: int = 200) -> HttpResponse:
-    context = {"name": name, "problems": problems, "next": _wanted(request)}
+    config = settings.VRABEC_CONFIG
+    context = {
+        "name": name,
+        "problems": problems,
+        "next": wanted(request),
+        "openid": config.oidc_label if config.oidc_issuer else "",
+        "proxied": proxied_name(request),
+    }
     return render(request, "session/sign_in.html", context, status=status, bare=True)
 
 
@@ -91,12 +124,12 @@ def _password_asked(request: PageRequest, problems: dict[str, Problem]) -> HttpR
     return render(request, "session/set_password.html", context, status=status, bare=True)
 
 
-def _wanted(request: HttpRequest) -> str:
+def wanted(request: HttpRequest) -> str:
+    """Where they wanted to go."""
     return (request.POST.get("next") or request.GET.get("next") or "")[:2000]
 
 
-def _next(request: HttpRequest) -> str:
-    """Where to go after signing in: a page of ours, or the machines."""
-    wanted = _wanted(request)
-    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if ours else reverse("vms")
+def next_page(wish: str) -> HttpResponse:
+    """After signing in: a page of ours that they wanted, or the machines."""
+    ours = wish.startswith("/") and url_has_allowed_host_and_scheme(wish, allowed_hosts=None)
+    return HttpResponseRedirect(wish if ours else reverse("vms"), status=303)
