@@ -12,14 +12,16 @@ NAMED = (b"x-remote-user", b"ada")
 OTHER = (b"host", b"vrabec")
 
 
-def passed(headers: list[tuple[bytes, bytes]], peer: str | None, believed: tuple[str, ...]) -> list[Any]:
+def passed(
+    headers: list[tuple[bytes, bytes]], peer: str | None, believed: tuple[str, ...], **more: str
+) -> list[Any]:
     """The headers that get through."""
     seen: list[Any] = []
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         seen.extend(scope["headers"])
 
-    scope = {"type": "http", "headers": headers, "client": (peer, 1) if peer else None}
+    scope = {"type": "http", "headers": headers, "client": (peer, 1) if peer else None, **more}
     asyncio.run(Edge(app, HEADER, believed)(scope, None, None))  # type: ignore[arg-type]
     return seen
 
@@ -46,3 +48,10 @@ def test_nobody_else_does(peer: str | None) -> None:
 )
 def test_what_reads_alike_in_the_end_counts_as_one_too_many(told: list[tuple[bytes, bytes]]) -> None:
     assert passed([*told, OTHER], "127.0.0.1", ("127.0.0.1",)) == [OTHER]
+
+
+def test_only_a_certificate_that_was_shown_names_somebody() -> None:
+    lie = (b"X_Vrabec-Certificate", b"eve")
+    assert passed([lie, OTHER], "127.0.0.1", ("127.0.0.1",)) == [OTHER]
+    named = (b"x-vrabec-certificate", b"%C4%8Cen%C4%9Bk")
+    assert passed([lie, OTHER], "127.0.0.1", (), certificate="Čeněk") == [OTHER, named]

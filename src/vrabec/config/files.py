@@ -37,6 +37,8 @@ class Config:
     """PEM file; "" for data_dir/tls/certificate.pem."""
     certificate_key: str = ""
     """PEM file; "" for data_dir/tls/key.pem."""
+    client_ca: str = ""
+    """PEM file with authorities whose certificates sign people in, by the common name; "": none."""
     names: tuple[str, ...] = ("*",)
     """Host names by which browsers may call this controller."""
     images_dir: str = "/var/lib/libvirt/images/vrabec"

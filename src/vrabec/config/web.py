@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
 from vrabec.config.answers import Answers
-from vrabec.config.edge import Asgi, Edge, Receive, Scope, Send
+from vrabec.config.edge import Asgi, Certified, Edge, Receive, Scope, Send
 from vrabec.config.supervisor import die_with_parent
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ def main(parent: int) -> None:
         port=config.port,
         ssl_certfile=config.certificate_path,
         ssl_keyfile=str(config.certificate_key_path),
-        http="h11",
+        ssl_ca_certs=config.client_ca or None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if config.client_ca else ssl.CERT_NONE,
+        http=Certified if config.client_ca else "h11",
         loop="uvloop",
         lifespan="on",
         log_config=None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from django.conf import settings
 from django.contrib.auth import logout
@@ -16,6 +16,8 @@ from django.urls import reverse
 from vrabec.frontends.web import errors
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import VrabecError
+from vrabec.lib.headers import CERTIFICATE_HEADER
+from vrabec.models.identities import Source
 from vrabec.models.users import User
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import ACTIONS
@@ -75,6 +77,14 @@ def proxied_name(request: HttpRequest) -> str:
     """Who a proxy in front says they are; "" where none does. Only proxies that are believed get so far."""
     header: str = settings.VRABEC_CONFIG.proxy_user_header
     return request.headers.get(header, "").strip() if header else ""
+
+
+def vouched_name(request: HttpRequest) -> tuple[Source, str] | None:
+    """Who they are by a proxy's word, or by the certificate that their browser shows."""
+    if name := proxied_name(request):
+        return Source.PROXY, name
+    shown = request.headers.get(CERTIFICATE_HEADER, "") if settings.VRABEC_CONFIG.client_ca else ""
+    return (Source.CERTIFICATE, unquote(shown)) if shown else None
 
 
 def see_other(request: HttpRequest, to: str) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from vrabec.frontends.web.access import PROXIED, PageRequest, address_of, page, proxied_name, see_other
+from vrabec.frontends.web.access import PROXIED, PageRequest, address_of, page, see_other, vouched_name
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
@@ -23,11 +23,10 @@ MAX_PASSWORD = 4096
 
 @page(None, methods=("GET", "POST"))
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Ask for name and password; who comes with a proxy's word for who they are is in, unless just out."""
+    """Ask for name and password; who comes with a proxy's word or a certificate is in, unless just out."""
     if request.method == "GET":
-        if proxied_name(request) and "out" not in request.GET:
-            return _by_proxy(request)
-        return _asked(request, "", {})
+        told = vouched_name(request)
+        return _by_word(request, *told) if told and "out" not in request.GET else _asked(request, "", {})
     name = request.POST.get("username", "").strip()
     try:
         user = people.sign_in(
@@ -39,15 +38,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return next_page(wanted(request))
 
 
-def _by_proxy(request: HttpRequest) -> HttpResponse:
-    name = proxied_name(request)
-    who = identities.Vouched(Source.PROXY, subject=name.lower(), username=name)
+def _by_word(request: HttpRequest, source: Source, name: str) -> HttpResponse:
+    who = identities.Vouched(source, subject=name.lower(), username=name)
     try:
         user = identities.arrive(who, address=address_of(request))
     except Unauthenticated as error:
         return refused(request, error)
     enter(request, user)
-    request.session[PROXIED] = name
+    if source == Source.PROXY:
+        request.session[PROXIED] = name
     return next_page(wanted(request))
 
 
@@ -69,7 +68,7 @@ def sign_out(request: PageRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     changed("grant", request.actor.user_id)
-    return see_other(request, reverse("sign-in") + ("?out=1" if proxied_name(request) else ""))
+    return see_other(request, reverse("sign-in") + ("?out=1" if vouched_name(request) else ""))
 
 
 @page("account.password", methods=("GET", "POST"), before_password=True)
@@ -108,12 +107,13 @@ def refused(request: HttpRequest, error: VrabecError) -> HttpResponse:
 
 def _asked(request: HttpRequest, name: str, problems: dict[str, Problem], status: int = 200) -> HttpResponse:
     config = settings.VRABEC_CONFIG
+    told = vouched_name(request)
     context = {
         "name": name,
         "problems": problems,
         "next": wanted(request),
         "openid": config.oidc_label if config.oidc_issuer else "",
-        "proxied": proxied_name(request),
+        "vouched": told[1] if told else "",
     }
     return render(request, "session/sign_in.html", context, status=status, bare=True)
 
