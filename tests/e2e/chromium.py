@@ -23,11 +23,11 @@ expect.set_options(timeout=PATIENCE_MS)  # here alone: it holds for the process,
 
 
 @contextmanager
-def launched(certificate: Path, executable: str = CHROMIUM) -> Iterator[Browser]:
+def launched(certificate: Path, executable: str = CHROMIUM, *flags: str) -> Iterator[Browser]:
     """A browser that trusts this certificate as if it were vouched for: so it caches, and workers run."""
     trust = f"--ignore-certificate-errors-spki-list={_key_digest(certificate)}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, trust])
+        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, trust, *flags])
         yield browser
         browser.close()
 

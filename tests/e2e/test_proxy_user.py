@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e import proxies
+from tests.e2e.chromium import CHROMIUM, Person, launched
 from tests.e2e.test_proxies import CALLER, Behind, Caller, wait_for
 from tests.installation import free_port, migrated
 from vrabec.config.tls import ensure_certificate
@@ -67,6 +69,17 @@ def test_apache_asks_and_vrabec_believes_it(behind: Behind, caller: Caller) -> N
     assert behind.last_address() == CALLER
     status, text = caller.ask("GET", "/account")
     assert (status, ">jan<" in text) == (200, True)
+
+
+def test_a_browser_that_apache_has_asked_is_in(behind: Behind) -> None:
+    url = f"https://{proxies.NAME}:{behind.caller.port}"
+    known = {"http_credentials": {"username": "jan", "password": PASSWORD}, "ignore_https_errors": True}
+    found_here = f"--host-resolver-rules=MAP {proxies.NAME} 127.0.0.1"
+    with launched(behind.there.data / "tls/certificate.pem", CHROMIUM, found_here) as browser:
+        person = Person(browser, url, **known)
+        page = person.open("/account")
+        expect(page.locator("main")).to_contain_text("jan")
+        person.context.close()
 
 
 @pytest.mark.parametrize("header", ["X-Remote-User", "X_Remote_User", "x-remote_user"])
