@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
+from tests import slapd
 from tests.bench import (
     cases,
     consoles,
     create,
     creation,
+    directory,
     events,
     hung,
     idle,
@@ -127,6 +129,24 @@ def hung_command(hosts: int, vms: int, runs: int, seconds: float, events_s: floa
     """The list, and jobs on other hosts, while one host is stopped (SIGSTOP), beside the same without."""
     size = hung.Size(runs, seconds, events_s)
     _run(lambda controller: hung.measure(controller, size), lambda: FleetController(Fleet(hosts, vms)))
+
+
+@bench.command("directory")
+@click.option("--hosts", default=50, show_default=True, help="Daemons of libvirt's test driver.")
+@click.option("--vms", default=40, show_default=True, help="Machines on each of them.")
+@click.option("--runs", default=7, show_default=True, help="Pairs with the directory stopped, and not.")
+@click.option("--seconds", default=10.0, show_default=True, help="How long each of the two lasts.")
+@click.option(
+    "--events", "events_s", default=200.0, show_default=True, help="Machines that change, a second."
+)
+def directory_command(hosts: int, vms: int, runs: int, seconds: float, events_s: float) -> None:
+    """The list while people try to sign in by an LDAP directory that hangs (SIGSTOP)."""
+    size = directory.Size(runs, seconds, events_s)
+    with slapd.Slapd({f"p{number}": "Somebody" for number in range(directory.WHO_TRY)}, {}) as ldap:
+        _run(
+            lambda controller: directory.measure(controller, size),
+            lambda: directory.DirectoryController(Fleet(hosts, vms), ldap),
+        )
 
 
 @bench.command("migrate")

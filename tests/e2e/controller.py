@@ -39,7 +39,8 @@ database = "{database}"
 class Controller:
     """One controller with one host, template "tiny" and project "main", on inside `with`.
 
-    `token` is that of its administrator, who was made by the sign-in link and has PASSWORD.
+    `token` is that of its administrator, who was made by the sign-in link and has PASSWORD;
+    `settings` are more lines of its settings file.
     """
 
     def __init__(self, *, database: str = "") -> None:
@@ -49,6 +50,7 @@ class Controller:
         self.host = LabHost(HOST, self.root / "host", storage_mib=2048)
         self.url = f"https://127.0.0.1:{_free_port()}"
         self.token = ""
+        self.settings = ""
         self.environment = os.environ | {"VRABEC_CONFIG": str(self.root / "vrabec.toml")}
         self._serve: subprocess.Popen[bytes] | None = None
 
@@ -168,7 +170,7 @@ class Controller:
         self._power_on()
         port = self.url.rpartition(":")[2]
         (self.root / "vrabec.toml").write_text(
-            _CONFIG.format(root=self.root, port=port, database=self._database)
+            _CONFIG.format(root=self.root, port=port, database=self._database) + self.settings
         )
         self._migrated = self.vrabecd("migrate")
 

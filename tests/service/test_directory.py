@@ -41,7 +41,7 @@ def asked(ldap: slapd.Slapd, settings: Any, site: Site, monkeypatch: pytest.Monk
 def ask(ldap: slapd.Slapd, settings: Any, **other: str) -> None:
     for name, value in directory.settings(Config(**(ldap.settings | other))).items():
         setattr(settings, name, value)
-    settings.AUTHENTICATION_BACKENDS = [MODEL, "vrabec.config.directory.Directory"]
+    settings.AUTHENTICATION_BACKENDS = [MODEL, "vrabec.config.directory_backend.Directory"]
 
 
 def test_the_first_sign_in_makes_the_account(asked: slapd.Slapd) -> None:

@@ -70,7 +70,7 @@ if CONFIG.ldap_url:
     from vrabec.config import directory
 
     globals().update(directory.settings(CONFIG))
-    AUTHENTICATION_BACKENDS.append("vrabec.config.directory.Directory")
+    AUTHENTICATION_BACKENDS.append("vrabec.config.directory_backend.Directory")
 LOGIN_URL = "/sign-in"
 SESSION_COOKIE_NAME = "vrabec_session"
 SESSION_COOKIE_SECURE = True
