@@ -1,10 +1,13 @@
 """Signing in, links, passwords and tokens."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 
 from tests.cast import PASSWORD, Site, site
+from vrabec.config.settings import PASSWORD_HASHERS as HASHERS
 from vrabec.lib import clock
 from vrabec.lib.errors import Invalid, NotFound, TooMany, Unauthenticated
 from vrabec.models.audit import Audit
@@ -118,3 +121,14 @@ def test_a_token_has_a_name_and_an_end(site: Site, name: str, days: int, field: 
     with pytest.raises(Invalid) as caught:
         tokens.create_token(site.owner.actor, name=name, days=days)
     assert caught.value.field == field
+
+
+def test_a_password_of_before_is_hashed_anew_at_the_next_sign_in(site: Site, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = HASHERS
+    user = site.owner.user
+    user.password = make_password(PASSWORD, hasher="pbkdf2_sha256")
+    user.save()
+    people.sign_in("olga", PASSWORD)
+    user.refresh_from_db()
+    assert user.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert people.sign_in("olga", PASSWORD) == user

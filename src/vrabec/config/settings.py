@@ -60,6 +60,10 @@ TEMPLATES = [
     }
 ]
 AUTH_USER_MODEL = "vrabec.User"
+PASSWORD_HASHERS = [
+    "vrabec.config.hashers.Argon2",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # of before: hashed anew at the next sign-in
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
