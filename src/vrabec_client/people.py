@@ -53,6 +53,23 @@ class NewAccount(Account, SignInLink):
     """An account just made."""
 
 
+class Session(TypedDict):
+    """A browser that is signed in. `seen_at` and `address` are some minutes late."""
+
+    id: int
+    agent: str
+    address: str
+    created_at: str
+    seen_at: str
+    expires_at: str
+
+
+class SignedOut(TypedDict):
+    """How many sessions of theirs there were."""
+
+    sessions: int
+
+
 class Group(TypedDict):
     """People who are given roles together."""
 

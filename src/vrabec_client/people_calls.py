@@ -49,6 +49,18 @@ class PeopleCalls(Calls):
         """End it. Raises NotFound, Forbidden."""
         return cast("people.Account", self._delete(_identity(user_id, source)))
 
+    def list_sessions(self) -> list[people.Session]:
+        """The browsers in which you are signed in, the one last seen first."""
+        return cast("list[people.Session]", self._get("/sessions"))
+
+    def end_session(self, session_id: int) -> None:
+        """Sign one of your browsers out. Raises NotFound."""
+        self._delete(f"/sessions/{session_id:d}")
+
+    def sign_out_user(self, user_id: int) -> people.SignedOut:
+        """End all sessions of somebody in browsers. Raises NotFound, Forbidden."""
+        return cast("people.SignedOut", self._post(f"/users/{user_id:d}/sign-out"))
+
     def remove_user(self, user_id: int) -> None:
         """Remove an account; its machines go to their projects. Raises NotFound, Conflict, Forbidden."""
         self._delete(f"/users/{user_id:d}")

@@ -250,6 +250,9 @@ def people_come_and_go(rest: Rest) -> None:
     rest("DELETE", f"/groups/{group['id']}", status=204)
     rest("DELETE", "/roles/night-shift", status=204)
     quotas_are_set(rest)
+    assert rest("POST", f"{one}/sign-out") == {"sessions": 0}
+    assert rest("GET", "/sessions") == []
+    rest("DELETE", "/sessions/1", status=404)
     rest("DELETE", one, status=204)
 
 

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from django.test import Client
 
-from tests.cast import Site
+from tests.cast import PASSWORD, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller, engine
 from vrabec.models.grants import Grant, Withheld
@@ -39,6 +40,21 @@ def test_another_system_vouches_for_an_account(site: Site, vrabec: Vrabec) -> No
     assert "Invalid value" in vrabec("user", "vouch", "tom", "none", "t.oak").err
     assert vrabec("user", "unvouch", "tom", "ldap").err == "tom cannot sign in by ldap any more.\n"
     assert "does not sign in by ldap" in vrabec("user", "unvouch", "tom", "ldap").err
+
+
+def test_sessions_end_by_command(site: Site, vrabec: Vrabec) -> None:
+    assert vrabec("session", "list").err == "You are signed in in no browser.\n"
+    client = Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"})
+    client.post("/sign-in", {"username": "ada", "password": PASSWORD}, secure=True)
+    [found] = vrabec("session", "list", "-o", "json").data
+    assert found["agent"] == "Firefox on Linux"
+    assert "Firefox on Linux" in vrabec("session", "list").out
+    assert vrabec("session", "end", str(found["id"])).err == f"Session {found['id']} has ended.\n"
+    assert client.get("/", secure=True)["Location"] == "/sign-in"
+    assert "no session with this id" in vrabec("session", "end", str(found["id"])).err
+    client.post("/sign-in", {"username": "tom", "password": PASSWORD}, secure=True)
+    assert vrabec("user", "sign-out", "tom").out == "tom: 1 sessions ended.\n"
+    assert client.get("/", secure=True)["Location"] == "/sign-in"
 
 
 def test_a_group_lives_by_command(site: Site, vrabec: Vrabec) -> None:

@@ -16,6 +16,7 @@ from vrabec.models.grants import Grant
 from vrabec.models.roles import VIEWER
 from vrabec.models.vms import Seen
 from vrabec.services import facts, vms, whereabouts
+from vrabec.services.sessions import sign_out_user
 
 __all__ = ["site"]
 LIMIT_SECONDS = 20.0
@@ -132,6 +133,26 @@ def test_a_withdrawn_right_ends_the_stream(site: Site, monkeypatch: pytest.Monke
         await sync_to_async(site.owner.user.tokens.all().delete)()
         await owner.hear("ended")
         await asyncio.wait_for(owner.ended.wait(), LIMIT_SECONDS)
+
+    play(check)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_ended_session_ends_its_stream_at_once(site: Site) -> None:
+    client = Client()
+    client.force_login(site.owner.user)
+    admin = site.administrator.actor
+    cookie = {"cookie": f"vrabec_session={client.cookies['vrabec_session'].value}"}
+
+    async def check(live: Live) -> None:
+        owner = Browser(live, cookie)
+        await owner.hear("hello")
+        await sync_to_async(sign_out_user)(admin, user=site.owner.user)
+        await owner.hear("ended")
+        await asyncio.wait_for(owner.ended.wait(), LIMIT_SECONDS)
+        late = Browser(live, cookie)
+        await asyncio.wait_for(late.ended.wait(), LIMIT_SECONDS)
+        assert late.status == 401
 
     play(check)
 

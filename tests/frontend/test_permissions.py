@@ -22,6 +22,7 @@ from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
+from vrabec.models.sessions import Session
 from vrabec.models.users import Group, Membership, Token, User
 from vrabec.services.permissions import ACTIONS, Level
 from vrabec.services.tokens import create_token, list_tokens
@@ -192,6 +193,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "host_id",
         "cluster_id",
         "token_id",
+        "session_id",
         "branch_id",
         "view_id",
         "user_id",
@@ -235,6 +237,25 @@ def vouched_for() -> User:
     return user
 
 
+def _token(person: Person) -> int:
+    token = list_tokens(person.actor).first()
+    assert token
+    return token.pk
+
+
+def _session(person: Person) -> int:
+    Client().force_login(person.user)
+    return Session.objects.filter(user=person.user).latest("pk").pk
+
+
+_OWN: dict[str, Callable[[Person], int]] = {
+    "token_id": _token,
+    "session_id": _session,
+    "view_id": lambda person: save_view(person.actor, ViewWish(name="kept")).pk,
+}
+"""What everybody has of their own."""
+
+
 def _group(site: Site) -> Group:
     """One with a member."""
     group = Group.objects.get_or_create(name="botany")[0]
@@ -249,14 +270,8 @@ def _id(name: str, who: str, site: Site) -> object:
     if name == "look_id":
         args = {"uri": "test:///default"}
         return Job.objects.get_or_create(kind="host.look", created_by_name="x", args=args)[0].pk
-    if name == "token_id":
-        person = getattr(site, who, site.owner)
-        token = list_tokens(person.actor).first()
-        assert token
-        return token.pk
-    if name == "view_id":
-        person = getattr(site, who, site.owner)
-        return save_view(person.actor, ViewWish(name="kept")).pk
+    if name in _OWN:
+        return _OWN[name](getattr(site, who, site.owner))
     if name in _MADE:
         return _MADE[name](site)
     if name == "vm_id":

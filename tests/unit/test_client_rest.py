@@ -73,6 +73,8 @@ SAME = {
     "AccountChange": people.AccountWish,
     "RoleOnSite": people.RoleOnSite,
     "SignInLink": people.SignInLink,
+    "SessionOut": people.Session,
+    "SignedOut": people.SignedOut,
     "GroupOut": people.Group,
     "RoleOut": people.Role,
     "GrantOut": people.Grant,

@@ -35,7 +35,7 @@ USE_I18N = False  # until there is a catalogue: looking for texts in none takes 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "django.contrib.sessions",
+    "django.contrib.sessions",  # its table is empty, but old databases have had its migrations
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "vrabec.models.apps.VrabecConfig",
@@ -76,6 +76,7 @@ if CONFIG.ldap_url:
     globals().update(directory.settings(CONFIG))
     AUTHENTICATION_BACKENDS.append("vrabec.config.directory_backend.Directory")
 LOGIN_URL = "/sign-in"
+SESSION_ENGINE = "vrabec.services.session_store"
 SESSION_COOKIE_NAME = "vrabec_session"
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = True

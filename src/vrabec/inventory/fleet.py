@@ -1,6 +1,7 @@
 """Keeps one watch per host: follows the hosts table, and notices watches that wait too long.
 
-Once an hour it removes what machines that are long gone have left, and it queues what is done by the clock.
+Once an hour it removes what machines that are long gone have left, and sessions that have ended; and it
+queues what is done by the clock.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from vrabec.services.balance_clock import queue_due_balances
 from vrabec.services.baselines import due
 from vrabec.services.history import forget_deleted
 from vrabec.services.screens import take_wanted
+from vrabec.services.sessions import forget_expired
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,7 @@ class Fleet(Thread):
         if time.monotonic() < self._next_tidy:
             return
         self._next_tidy = time.monotonic() + TIDY_SECONDS
+        forget_expired()
         try:
             removed = forget_deleted()
         except OSError as error:

@@ -11,6 +11,7 @@ from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
+from vrabec.models.sessions import Session
 from vrabec.models.templates import Template, TemplateCopy
 from vrabec.models.users import Group, Membership, Token, User
 from vrabec.models.views import SavedView
@@ -33,6 +34,7 @@ __all__ = [
     "Quota",
     "Role",
     "SavedView",
+    "Session",
     "Template",
     "TemplateCopy",
     "Token",

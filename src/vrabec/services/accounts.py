@@ -20,6 +20,7 @@ from vrabec.services.administrators import keep_one
 from vrabec.services.people import make_sign_in_link
 from vrabec.services.permissions import require
 from vrabec.services.record import record
+from vrabec.services.sessions import drop_sessions
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def change_account(actor: Actor, *, user: User, account: Account) -> User:
         User.objects.filter(pk=user.pk).update(**account.given)
         record(actor, "user.change", of=user, before=before, after=account.given)
         changed("grant", user.pk)
+        if account.is_active is False:
+            drop_sessions(user)  # they must not live on when the account is opened again
     return get_account(actor, user_id=user.pk)
 
 

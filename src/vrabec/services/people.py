@@ -22,6 +22,7 @@ from vrabec.models.changes import changed
 from vrabec.models.composed import asked
 from vrabec.models.grants import Grant
 from vrabec.models.roles import ADMINISTRATOR, OWNED
+from vrabec.models.sessions import Session
 from vrabec.models.users import Token, TokenKind, User
 from vrabec.services.permissions import verbs_of
 from vrabec.services.record import record
@@ -128,7 +129,8 @@ def set_password(actor: Actor, *, password: str, current: str | None = None) -> 
         user.must_change_password = False
         user.save()
         record(actor, "account.password", of=user)
-        changed("grant", user.pk)  # other sessions end with the old password
+        Session.objects.filter(user=user).delete()  # the one that asks goes on with a new key
+        changed("grant", user.pk)
 
 
 def digest(secret: str) -> str:

@@ -112,6 +112,15 @@ def unvouch(app: App, name: str, source: str) -> None:
     app.say(f"{name} cannot sign in by {source} any more.")
 
 
+@user.command("sign-out")
+@click.argument("name")
+@pass_app
+def sign_out_user(app: App, name: str) -> None:
+    """End all sessions of somebody in browsers. Their tokens live on, and they may sign in again."""
+    ended = app.client.sign_out_user(app.client.find_user(name)["id"])
+    app.show(ended, lambda: plain(f"{name}: {ended['sessions']} sessions ended."))
+
+
 @user.command("delete")
 @click.argument("name")
 @pass_app

@@ -23,7 +23,7 @@ from vrabec.lib.errors import Conflict, Invalid
 
 Migration = tuple[str, str]
 Model = type[models.Model]
-LEFT_OUT = {"django_session"}
+LEFT_OUT = {"django_session", "vrabec_session"}
 _BATCH = 500
 
 

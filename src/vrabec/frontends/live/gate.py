@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.http.request import validate_host
 
@@ -22,6 +21,7 @@ from vrabec.models.users import User
 from vrabec.models.vms import Vm
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import Rights, all_rights, require
+from vrabec.services.session_store import SessionStore
 from vrabec.services.tokens import actor_of_token
 
 

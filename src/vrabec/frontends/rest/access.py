@@ -17,6 +17,8 @@ from vrabec.lib.errors import Forbidden
 from vrabec.models.users import User
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import ACTIONS, require_within
+from vrabec.services.session_store import SessionStore
+from vrabec.services.sessions import see_session
 from vrabec.services.tokens import actor_of_token
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -41,6 +43,8 @@ class Session(APIKeyCookie):
             return None
         if request.user.must_change_password:
             raise Forbidden("Set a password first: open /account/password in the browser.")
+        if isinstance(request.session, SessionStore):
+            see_session(request.session, address_of(request))
         return actor_of(request.user, address_of(request))
 
 

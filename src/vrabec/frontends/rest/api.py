@@ -26,6 +26,7 @@ from vrabec.frontends.rest import (
     projects,
     quotas,
     session,
+    sessions,
     templates,
     tokens,
     views,
@@ -53,6 +54,7 @@ api = NinjaAPI(
 )
 for module in (
     session,
+    sessions,
     vm_bulk,
     vm_place,
     vms,

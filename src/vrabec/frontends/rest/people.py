@@ -11,7 +11,7 @@ from ninja import Field, Router, Schema, Status
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Body, answers
 from vrabec.models.users import Group, User
-from vrabec.services import accounts, groups, identities, roles
+from vrabec.services import accounts, groups, identities, roles, sessions
 from vrabec.services.accounts import Account
 
 router = Router(tags=["people"], auth=AUTH)
@@ -86,6 +86,12 @@ class SignInLink(Schema):
 
 class NewAccount(AccountOut, SignInLink):
     """An account just made, with the link for its person; it is said this once."""
+
+
+class SignedOut(Schema):
+    """How many sessions of theirs there were."""
+
+    sessions: int
 
 
 class GroupIn(Schema):
@@ -211,6 +217,15 @@ def unvouch(request: HttpRequest, user_id: int, source: str) -> AccountOut:
     who = actor(request)
     identities.unlink(who, user=accounts.get_account(who, user_id=user_id), source=source)
     return AccountOut.of(accounts.get_account(who, user_id=user_id))
+
+
+@router.post("/users/{user_id}/sign-out", response=answers({200: SignedOut}), operation_id="sign_out_user")
+@action("user.sign_out")
+def sign_out_user(request: HttpRequest, user_id: int) -> SignedOut:
+    """End all sessions of somebody in browsers; their tokens live on."""
+    who = actor(request)
+    user = accounts.get_account(who, user_id=user_id)
+    return SignedOut(sessions=sessions.sign_out_user(who, user=user))
 
 
 @router.delete("/users/{user_id}", response=answers({204: None}), operation_id="remove_user")

@@ -21,6 +21,8 @@ from vrabec.models.identities import Source
 from vrabec.models.users import User
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import ACTIONS
+from vrabec.services.session_store import SessionStore
+from vrabec.services.sessions import see_session
 
 Answer = Callable[..., HttpResponse]
 PROXIED = "proxied"
@@ -32,6 +34,7 @@ class PageRequest(HttpRequest):
 
     actor: Actor
     person: User
+    session: SessionStore
 
 
 def page(
@@ -104,6 +107,7 @@ def _enter(request: PageRequest, *, is_public: bool, before_password: bool) -> H
         return None if is_public else _to_sign_in(request)
     request.person = user
     request.actor = actor_of(user, address_of(request))
+    see_session(request.session, request.actor.address)
     if user.must_change_password and not (is_public or before_password):
         return see_other(request, reverse("set-password"))
     return None

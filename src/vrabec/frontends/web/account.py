@@ -1,4 +1,4 @@
-"""One's own account: the password and the API tokens."""
+"""One's own account: the password, the sessions and the API tokens."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.quotas import bars_of
 from vrabec.lib.errors import Invalid
 from vrabec.services.quotas import budget_of
+from vrabec.services.sessions import end_other_sessions, end_session, list_sessions
 from vrabec.services.tokens import create_token, list_tokens, project_names_of, revoke_token
 
 DEFAULT_DAYS = 90
@@ -24,7 +25,7 @@ _NEW = {"name": "", "days": str(DEFAULT_DAYS), "verbs": "", "projects": ""}
 
 @page("account.view")
 def index(request: PageRequest) -> HttpResponse:
-    """Password and tokens."""
+    """Password, sessions and tokens."""
     return _page(request)
 
 
@@ -52,12 +53,30 @@ def drop_token(request: PageRequest, token_id: int) -> HttpResponse:
     return see_other(request, reverse("account"))
 
 
+@page("session.end", methods=("POST",))
+def drop_session(request: PageRequest, session_id: int) -> HttpResponse:
+    """Sign out another browser, or this one."""
+    end_session(request.actor, session_id=session_id)
+    messages.success(request, gettext("The session has ended."))
+    return see_other(request, reverse("account"))
+
+
+@page("session.end", methods=("POST",))
+def drop_other_sessions(request: PageRequest) -> HttpResponse:
+    """Sign out all other browsers."""
+    end_other_sessions(request.actor, but=request.session.row_id)
+    messages.success(request, gettext("All other sessions have ended."))
+    return see_other(request, reverse("account"))
+
+
 def _page(request: PageRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     tokens = list(list_tokens(request.actor))
     context = {
         "person": request.person,
         "quotas": bars_of([budget_of(request.person)], request.person.username),
         "tokens": tokens,
+        "sessions": list(list_sessions(request.actor)),
+        "this_session": request.session.row_id,
         "projects_of": project_names_of(tokens),
         "typed": _NEW,
         "problems": {},

@@ -72,6 +72,8 @@ WORDS = {
     "view.save": ("bookmark", gettext_noop("Keep the view %(name)s")),
     "view.delete": ("trash", gettext_noop("Delete the view %(name)s")),
     "session.begin": ("user", gettext_noop("%(name)s signed in")),
+    "session.end": ("x", gettext_noop("%(name)s ended a session elsewhere")),
+    "user.sign_out": ("x", gettext_noop("End all sessions of %(name)s")),
     "user.create": ("user", gettext_noop("Create the user %(name)s")),
     "user.link": ("key", gettext_noop("Make a sign-in link for %(name)s")),
     "user.change": ("user", gettext_noop("Change the user %(name)s")),

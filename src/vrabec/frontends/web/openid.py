@@ -12,8 +12,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from vrabec.frontends.web import entering
 from vrabec.frontends.web.access import address_of, page
-from vrabec.frontends.web.session import enter, next_page, refused, wanted
+from vrabec.frontends.web.session import next_page, refused, wanted
 from vrabec.lib.errors import NotFound, Unauthenticated, Unavailable, VrabecError
 from vrabec.models.identities import Source
 from vrabec.services import identities
@@ -44,7 +45,7 @@ def back(request: HttpRequest) -> HttpResponse:
     except VrabecError as error:
         return refused(request, error)
     wish = request.session.get(NEXT, "")
-    enter(request, user)
+    entering.begin(request, user)
     return next_page(wish)
 
 

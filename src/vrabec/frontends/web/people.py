@@ -23,6 +23,7 @@ from vrabec.services import access, accounts
 from vrabec.services.accounts import Account
 from vrabec.services.permissions import require
 from vrabec.services.roles import list_roles
+from vrabec.services.sessions import sign_out_user
 
 MAX_TYPED = 1000
 _KNOWN = ("full_name", "email")
@@ -80,6 +81,15 @@ def change(request: PageRequest, user_id: int) -> HttpResponse:
         accounts.change_account(request.actor, user=user, account=_account(typed))
     except (Invalid, Conflict) as error:
         return _ask(request, "change", user, typed, error)
+    return see_other(request, reverse("people"))
+
+
+@page("user.sign_out", methods=("POST",))
+def sign_out(request: PageRequest, user_id: int) -> HttpResponse:
+    """End all sessions of somebody."""
+    user = accounts.get_account(request.actor, user_id=user_id)
+    sign_out_user(request.actor, user=user)
+    messages.success(request, gettext("All sessions of %(name)s have ended.") % {"name": user.shown_name})
     return see_other(request, reverse("people"))
 
 

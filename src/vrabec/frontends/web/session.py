@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib.auth import login, logout, update_session_auth_hash
+from django.contrib.auth import logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from vrabec.frontends.web.access import PROXIED, PageRequest, address_of, page, see_other, vouched_name
+from vrabec.frontends.web.entering import begin
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
@@ -34,7 +35,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         )
     except (Unauthenticated, TooMany, Unavailable) as error:
         return _asked(request, name, {"": Problem(say(error))}, error.status)
-    enter(request, user)
+    begin(request, user)
     return next_page(wanted(request))
 
 
@@ -44,7 +45,7 @@ def _by_word(request: HttpRequest, source: Source, name: str) -> HttpResponse:
         user = identities.arrive(who, address=address_of(request))
     except Unauthenticated as error:
         return refused(request, error)
-    enter(request, user)
+    begin(request, user)
     if source == Source.PROXY:
         request.session[PROXIED] = name
     return next_page(wanted(request))
@@ -59,7 +60,7 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
         user = people.use_sign_in_link(secret, address_of(request))
     except Unauthenticated as error:
         return render(request, "session/link.html", {"problem": say(error)}, status=error.status, bare=True)
-    enter(request, user)
+    begin(request, user)
     return see_other(request, reverse("set-password"))
 
 
@@ -93,11 +94,6 @@ def change_password(request: PageRequest) -> None:
         current=request.POST.get("current", "")[:MAX_PASSWORD],
     )
     update_session_auth_hash(request, User.objects.get(pk=request.actor.user_id))
-
-
-def enter(request: HttpRequest, user: User) -> None:
-    """Let somebody in who has shown who they are, in whatever way."""
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
 
 
 def refused(request: HttpRequest, error: VrabecError) -> HttpResponse:

@@ -59,6 +59,7 @@ ACTS = {
     "send_keys": gettext_noop("press Ctrl-Alt-Del"),
     "share": gettext_noop("share"),
     "shutdown": gettext_noop("shut down"),
+    "sign_out": gettext_noop("end all sessions"),
     "start": gettext_noop("start"),
     "view": gettext_noop("see"),
     "xml": gettext_noop("read the XML"),
