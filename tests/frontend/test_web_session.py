@@ -43,6 +43,17 @@ def test_ten_wrong_passwords_make_wait(site: Site) -> None:
     assert response.status_code == 429
 
 
+def test_ten_wrong_present_passwords_make_wait(site: Site) -> None:
+    client = Client()
+    client.force_login(site.owner.user)
+    form = {"password": NEW, "again": NEW}
+    for _ in range(10):
+        client.post("/account/password", form | {"current": "wrong"}, secure=True)
+    refused = client.post("/account/password", form | {"current": PASSWORD}, secure=True)
+    assert refused.status_code == 429
+    assert "Too many failed tries" in refused.content.decode()
+
+
 def test_a_page_that_was_asked_for_is_opened_after_signing_in(site: Site) -> None:
     client = Client()
     sent = client.get(f"/machines/{site.vm.pk}?a=1", secure=True)

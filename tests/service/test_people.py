@@ -13,6 +13,7 @@ from vrabec.lib.errors import Invalid, NotFound, TooMany, Unauthenticated
 from vrabec.models.audit import Audit
 from vrabec.models.users import Token, User
 from vrabec.services import people, tokens
+from vrabec.services.failures import MAX_FAILURES
 
 __all__ = ["site"]
 
@@ -44,7 +45,7 @@ def test_a_person_who_was_switched_off_does_not_come_in(site: Site) -> None:
 
 
 def test_ten_failures_close_the_door_for_that_name_and_address_only(site: Site) -> None:
-    for _ in range(people.MAX_FAILURES):
+    for _ in range(MAX_FAILURES):
         with pytest.raises(Unauthenticated):
             people.sign_in("olga", "wrong", "127.0.0.2")
     with pytest.raises(TooMany, match="Wait"):

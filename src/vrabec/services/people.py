@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
-from collections import deque
 from datetime import timedelta
-from threading import Lock
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
@@ -16,7 +13,7 @@ from django.db import transaction
 
 from vrabec.lib.actor import NO_VERBS, SYSTEM, Actor, Held
 from vrabec.lib.clock import now
-from vrabec.lib.errors import Invalid, TooMany, Unauthenticated
+from vrabec.lib.errors import Invalid, Unauthenticated
 from vrabec.lib.names import check_username
 from vrabec.models.changes import changed
 from vrabec.models.composed import asked
@@ -24,12 +21,11 @@ from vrabec.models.grants import Grant
 from vrabec.models.roles import ADMINISTRATOR, OWNED
 from vrabec.models.sessions import Session
 from vrabec.models.users import Token, TokenKind, User
+from vrabec.services.failures import Failures
 from vrabec.services.permissions import verbs_of
 from vrabec.services.record import record
 
 LINK_LIFE = timedelta(hours=1)
-MAX_FAILURES = 10
-FAILURE_WINDOW_SECONDS = 300.0
 _OF_PROJECTS = frozenset({"vm.create", "vm.place"})
 """Verbs that say something in a project alone, also where a role with them holds on less."""
 _GROUPS = "SELECT group_id FROM vrabec_membership WHERE user_id = %s"
@@ -103,23 +99,26 @@ def use_sign_in_link(secret: str, address: str = "") -> User:
 def sign_in(username: str, password: str, address: str = "") -> User:
     """The user of this name and password.
 
-    Raises Unauthenticated, Unavailable, or TooMany after ten failures in five minutes.
+    Raises Unauthenticated, Unavailable, or TooMany after too many failures from there in five minutes.
     """
-    key = f"{username[:64]}\n{address}"
-    _FAILURES.check(key)
+    username = username.replace("\0", "")
+    _FAILURES.check(username, address)
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
-        _FAILURES.add(key)
+        _FAILURES.add(username, address, "password")
         raise Unauthenticated("The name or the password is wrong.")
     record(actor_of(user, address), "session.begin", of=user, by=user.vouched_by or "password")
     return user
 
 
 def set_password(actor: Actor, *, password: str, current: str | None = None) -> None:
-    """Set the actor's own password; `current` is not asked for after a sign-in by link. Raises Invalid."""
+    """Set the actor's own password; `current` is not asked for after a sign-in by link.
+
+    Raises Invalid, TooMany after too many wrong present ones.
+    """
     user = User.objects.get(pk=actor.user_id)
-    if not user.must_change_password and not user.check_password(current or ""):
-        raise Invalid("This is not your present password.", field="current")
+    if not user.must_change_password:
+        require_password(actor, user, current or "")
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -133,38 +132,17 @@ def set_password(actor: Actor, *, password: str, current: str | None = None) -> 
         changed("grant", user.pk)
 
 
+def require_password(actor: Actor, user: User, password: str) -> None:
+    """Ask the actor once more for their own password. Raises Invalid, TooMany."""
+    _FAILURES.check(user.username, actor.address)
+    if not user.check_password(password):
+        _FAILURES.add(user.username, actor.address, "present password")
+        raise Invalid("This is not your present password.", field="current")
+
+
 def digest(secret: str) -> str:
     """What is stored of a secret: its SHA-256; the secrets are random, so no salt and no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-class Failures:
-    """Counts failures a key in a sliding window, in this process's memory."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._times: dict[str, deque[float]] = {}
-
-    def check(self, key: str) -> None:
-        """Raise TooMany when `key` has failed too often."""
-        with self._lock:
-            times = self._recent(key)
-            if len(times) >= MAX_FAILURES:
-                wait = int(times[0] + FAILURE_WINDOW_SECONDS - time.monotonic()) + 1
-                raise TooMany("Too many failed tries. Wait %(seconds)s s.", seconds=wait)
-
-    def add(self, key: str) -> None:
-        """Count one failure."""
-        with self._lock:
-            if len(self._times) > 10_000:
-                self._times.clear()
-            self._recent(key).append(time.monotonic())
-
-    def _recent(self, key: str) -> deque[float]:
-        times = self._times.setdefault(key, deque())
-        while times and times[0] < time.monotonic() - FAILURE_WINDOW_SECONDS:
-            times.popleft()
-        return times
 
 
 _FAILURES = Failures()

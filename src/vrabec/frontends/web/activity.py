@@ -72,6 +72,7 @@ WORDS = {
     "view.save": ("bookmark", gettext_noop("Keep the view %(name)s")),
     "view.delete": ("trash", gettext_noop("Delete the view %(name)s")),
     "session.begin": ("user", gettext_noop("%(name)s signed in")),
+    "session.refuse": ("lock", gettext_noop("%(name)s was not signed in: a wrong %(by)s")),
     "session.end": ("x", gettext_noop("%(name)s ended a session elsewhere")),
     "user.sign_out": ("x", gettext_noop("End all sessions of %(name)s")),
     "user.create": ("user", gettext_noop("Create the user %(name)s")),

@@ -81,8 +81,8 @@ def set_password(request: PageRequest) -> HttpResponse:
         return _password_asked(request, problems_of(Invalid("The two are not the same.", field="again")))
     try:
         change_password(request)
-    except Invalid as error:
-        return _password_asked(request, problems_of(error))
+    except (Invalid, TooMany) as error:
+        return _password_asked(request, problems_of(error), error.status)
     return see_other(request, reverse("vms"))
 
 
@@ -114,9 +114,11 @@ def _asked(request: HttpRequest, name: str, problems: dict[str, Problem], status
     return render(request, "session/sign_in.html", context, status=status, bare=True)
 
 
-def _password_asked(request: PageRequest, problems: dict[str, Problem]) -> HttpResponse:
+def _password_asked(
+    request: PageRequest, problems: dict[str, Problem], status: int | None = None
+) -> HttpResponse:
     context = {"problems": problems, "first": request.person.must_change_password}
-    status = 422 if problems else 200
+    status = status or (422 if problems else 200)
     return render(request, "session/set_password.html", context, status=status, bare=True)
 
 
