@@ -87,7 +87,14 @@ def test_sqlite_to_postgresql_and_back_loses_nothing(filled: Installation, trip:
     assert before["vrabec_vm"][0] == 603
     assert trip.rows_there == before
     assert trip.rows_back == before
-    for path in ("secret.key", "ssh/id_ed25519", "tls/key.pem", "templates/tiny.qcow2", "history/1.ring"):
+    for path in (
+        "secret.key",
+        "seal.key",
+        "ssh/id_ed25519",
+        "tls/key.pem",
+        "templates/tiny.qcow2",
+        "history/1.ring",
+    ):
         assert (trip.back.data / path).read_bytes() == (filled.data / path).read_bytes()
         assert (trip.back.data / path).stat().st_mode & 0o777 == 0o600
 

@@ -31,8 +31,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VRABEC_CONFIG", str(path))
     data = tmp_path / "data"
     data.chmod(0o700)
-    (data / "secret.key").write_text("secret")
-    (data / "secret.key").chmod(0o600)
+    for key in ("secret.key", "seal.key"):
+        (data / key).write_text("secret")
+        (data / key).chmod(0o600)
     ensure_certificate(data / "tls/certificate.pem", data / "tls/key.pem")
     return tmp_path
 
@@ -81,9 +82,10 @@ def test_data_that_others_may_read_are_a_warning(site: Path) -> None:
     )
 
 
-def test_a_missing_key_asks_for_migrate(site: Path) -> None:
-    (site / "data/secret.key").unlink()
-    assert found("data").text == f"There is no key in {site}/data: run vrabecd migrate."
+@pytest.mark.parametrize("key", ["secret.key", "seal.key"])
+def test_a_missing_key_asks_for_migrate(site: Path, key: str) -> None:
+    (site / "data" / key).unlink()
+    assert found("data").text == f"There is no {key} in {site}/data: run vrabecd migrate."
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,14 @@ def test_a_console_process_that_does_not_answer_is_found(site: Path) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    ["secret.key", "ssh/id_ed25519", "pki/clientkey.pem", "tls/key.pem", "backups/20260101T000000Z-x.tar.gz"],
+    [
+        "secret.key",
+        "seal.key",
+        "ssh/id_ed25519",
+        "pki/clientkey.pem",
+        "tls/key.pem",
+        "backups/20260101T000000Z-x.tar.gz",
+    ],
 )
 def test_a_secret_that_others_may_read_is_found(site: Path, file: str) -> None:
     path = site / "data" / file

@@ -14,13 +14,14 @@ import click
 
 from vrabec.config.backup.commands import backup, restore
 from vrabec.config.database import require_not_later, require_ours
-from vrabec.config.files import Config, config_path, read_config
+from vrabec.config.files import SEAL_KEY, Config, config_path, read_config
 from vrabec.config.port import check_port
 from vrabec.config.process import config_as_owner, in_child, plain_faults, set_up_django
 from vrabec.config.supervisor import Supervisor, module
 from vrabec.lib import ssh
 from vrabec.lib.errors import Conflict, VrabecError
 from vrabec.lib.logs import handler
+from vrabec.lib.sealed import new_key
 
 PROCESSES = ("web", "engine", "console")
 
@@ -62,7 +63,7 @@ def migrate(*, no_backup: bool) -> None:
     for directory in (config.data_dir, config.run_dir, f"{config.data_dir}/templates"):
         os.makedirs(directory, exist_ok=True)
     ensure_certificate(config.certificate_path, config.certificate_key_path)
-    _ensure_key(config)
+    _ensure_keys(config)
     ssh.ensure_key(Path(config.data_dir) / "ssh")
     set_up_django()
     from django.core.management import call_command
@@ -158,12 +159,13 @@ def _back_up_first(config: Config) -> None:
     click.echo(f"Kept what was there in {kept}.")
 
 
-def _ensure_key(config: Config) -> None:
+def _ensure_keys(config: Config) -> None:
     from vrabec.config.tls import write_secret
 
-    path = Path(config.data_dir) / "secret.key"
-    if not path.exists():
-        write_secret(path, secrets.token_urlsafe(64).encode())
+    for name, fresh in (("secret.key", secrets.token_urlsafe(64)), (SEAL_KEY, new_key())):
+        path = Path(config.data_dir) / name
+        if not path.exists():
+            write_secret(path, fresh.encode())
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from django.apps import apps
 
 import vrabec
 from vrabec.config.database import require_not_later
-from vrabec.config.files import Config, config_path, database_settings, read_config
+from vrabec.config.files import SEAL_KEY, Config, config_path, database_settings, read_config
 from vrabec.config.port import who_listens
 from vrabec.config.tls import fingerprint
 from vrabec.lib import ssh
@@ -118,8 +118,9 @@ def _data(config: Config) -> Iterator[Finding]:
         yield Finding(Grade.WARN, "data", f"Others may look into {path}: chmod 700 {path}.")
     else:
         yield Finding(Grade.OK, "data", f"{path}, of {owner} alone")
-    if not (path / "secret.key").exists():
-        yield Finding(Grade.FAIL, "data", f"There is no key in {path}: run vrabecd migrate.")
+    for key in ("secret.key", SEAL_KEY):
+        if not (path / key).exists():
+            yield Finding(Grade.FAIL, "data", f"There is no {key} in {path}: run vrabecd migrate.")
 
 
 def _user_name(uid: int) -> str:
@@ -175,6 +176,7 @@ def _secrets(config: Config) -> Iterator[Finding]:
     data = Path(config.data_dir)
     keys = [
         data / "secret.key",
+        data / SEAL_KEY,
         data / "ssh" / ssh.PRIVATE_KEY,
         data / "pki/clientkey.pem",
         config.certificate_key_path,

@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 from vrabec.lib.errors import Invalid
 
 DEFAULT_PATH = Path("/etc/vrabec/vrabec.toml")
+SEAL_KEY = "seal.key"
+"""The file in data_dir with the key for secrets in the database (lib/sealed.py)."""
 
 
 @dataclass(frozen=True)

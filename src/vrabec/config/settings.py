@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vrabec.config.files import config_path, database_settings, read_config
+from vrabec.config.files import SEAL_KEY, config_path, database_settings, read_config
 from vrabec.lib.logs import handler
 
 CONFIG = read_config(config_path())
@@ -112,6 +112,7 @@ VRABEC_TEMPLATES_DIR = DATA_DIR / "templates"
 VRABEC_HISTORY_DIR = DATA_DIR / "history"
 VRABEC_SSH_DIR = DATA_DIR / "ssh"
 VRABEC_PKI_DIR = DATA_DIR / "pki"
+VRABEC_SEAL_KEY = DATA_DIR / SEAL_KEY
 VRABEC_IMAGES_DIR = CONFIG.images_dir
 VRABEC_LOOK_AGAIN_SECONDS = 25.0
 """After a lost connection an undo is done again this much later: libvirt's keep-alive limit is 20 s."""
