@@ -20,6 +20,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.configuration import write_config
 from tests.postgres import PrivatePostgres, database_url
+from vrabec.lib.sealed import new_key
 
 DATABASE = os.environ.setdefault("VRABEC_TEST_DATABASE", "sqlite")
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
@@ -53,6 +54,7 @@ if settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: it made Django read its settings too early.")
 atexit.register(_clean_up)
 os.environ["VRABEC_CONFIG"] = str(write_config(ROOT, _database()))
+(ROOT / "data/seal.key").write_text(new_key())
 os.environ["DJANGO_SETTINGS_MODULE"] = "vrabec.config.settings"
 assert settings.DATA_DIR == ROOT / "data"
 # Read now, and not to be inherited by workers, which would read it before they come here.

@@ -67,6 +67,22 @@ def _fill_more(vm: Any, ada: Any) -> None:
 
     write_xml(vm.pk, Told("<domain>\n  <title>ů\t</title>\n</domain>\n", Needs(), "1"))
     save_view(ada, ViewWish(name="Ž'\"", search="state:off", columns=("host", "cpu")))
+    _fill_sign_in(ada)
+
+
+def _fill_sign_in(ada: Any) -> None:
+    """A session, which no backup has, and second factors, which each has."""
+    from vrabec.models.factors import Passkey
+    from vrabec.services.factor_rows import settle
+    from vrabec.services.second_factors import begin_app
+    from vrabec.services.session_store import SessionStore
+
+    SessionStore().create()
+    begin_app(ada)
+    key = Passkey.objects.create(
+        user_id=ada.user_id, name="ů", rp_id="localhost", digest="d", sign_count=2**40
+    )
+    settle(key.user)
 
 
 def look() -> dict[str, Any]:

@@ -72,7 +72,8 @@ class Installation:
         command = [sys.executable, "-m", "tests.filled", word]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=REPOSITORY)
         found = json.loads(done.stdout or b"{}")
-        found.pop("django_session", None)
+        for sessions in ("django_session", "vrabec_session"):
+            found.pop(sessions, None)
         return found
 
     def django(self, code: str) -> str:

@@ -33,9 +33,14 @@ class Client(FleetCalls, PeopleCalls):
         """Who the token stands for."""
         return cast("schemas.Me", self._get("/me"))
 
-    def login(self, username: str, password: str, *, client: str = "vrabec command") -> schemas.NewToken:
-        """A token of 90 days for a name and password. Raises Unauthenticated, TooMany, Forbidden."""
-        given = {"username": username, "password": password, "client": client}
+    def login(
+        self, username: str, password: str, *, client: str = "vrabec command", code: str = ""
+    ) -> schemas.NewToken:
+        """A token of 90 days for a name and password, and a code where there is a second factor.
+
+        Raises SecondFactor when it is missing, Unauthenticated, TooMany, Forbidden.
+        """
+        given = {"username": username, "password": password, "client": client, "code": code}
         return cast("schemas.NewToken", self._post("/login", given))
 
     def list_tokens(self) -> list[schemas.Token]:

@@ -67,6 +67,12 @@ class Unauthenticated(VrabecError):
     exit_code = 4
 
 
+class SecondFactor(Unauthenticated):
+    """The password is right, and a code of a second factor is needed beside it."""
+
+    code = "second_factor"
+
+
 class Untrusted(VrabecError):
     """The controller's certificate is not the one expected; nothing was sent to it."""
 
@@ -159,8 +165,8 @@ class TimedOut(VrabecError):
 
 
 _ALL: tuple[type[VrabecError], ...] = (
-    NotFound, Forbidden, Unauthenticated, Untrusted, Invalid, TooLarge, Ambiguous, Conflict, WrongState,
-    Cancelled, NoCapacity, QuotaExceeded, Unavailable, TooMany, HostError, JobFailed, TimedOut,
+    NotFound, Forbidden, Unauthenticated, SecondFactor, Untrusted, Invalid, TooLarge, Ambiguous, Conflict,
+    WrongState, Cancelled, NoCapacity, QuotaExceeded, Unavailable, TooMany, HostError, JobFailed, TimedOut,
 )  # fmt: skip
 BY_CODE = {kind.code: kind for kind in _ALL}
 _BY_STATUS: dict[int, type[VrabecError]] = {

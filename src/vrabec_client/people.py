@@ -38,6 +38,7 @@ class Account(TypedDict):
     email: str
     is_active: bool
     created_at: str
+    has_second_factor: bool
     groups: list[str]
     signs_in_by: list[str]
     roles: list[RoleOnSite]
@@ -88,6 +89,7 @@ class Role(TypedDict):
     verbs: list[str]
     version: int
     is_built_in: bool
+    needs_second_factor: bool
 
 
 class Grant(TypedDict):

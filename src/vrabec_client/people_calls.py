@@ -61,6 +61,15 @@ class PeopleCalls(Calls):
         """End all sessions of somebody in browsers. Raises NotFound, Forbidden."""
         return cast("people.SignedOut", self._post(f"/users/{user_id:d}/sign-out"))
 
+    def remove_factors(self, user_id: int) -> None:
+        """Remove all second factors of somebody. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/users/{user_id:d}/second-factors")
+
+    def set_role_factor(self, role: str, is_needed: bool) -> people.Role:
+        """Ask a second factor of who has a role, or no longer. Raises NotFound, Conflict, Forbidden."""
+        path = f"/roles/{quote(role, safe='')}/second-factor"
+        return cast("people.Role", self._put(path, {"is_needed": is_needed}))
+
     def remove_user(self, user_id: int) -> None:
         """Remove an account; its machines go to their projects. Raises NotFound, Conflict, Forbidden."""
         self._delete(f"/users/{user_id:d}")

@@ -243,6 +243,8 @@ def people_come_and_go(rest: Rest) -> None:
     changed = {"version": role["version"], "verbs": ["vm.view", "vm.start"]}
     assert rest("PUT", "/roles/night-shift", changed)["verbs"] == ["vm.start", "vm.view"]
     rest("PUT", "/roles/night-shift", changed, status=409)
+    asked = rest("PUT", "/roles/night-shift/second-factor", {"is_needed": True})
+    assert asked["needs_second_factor"] is True
     assert rest("GET", "/roles")[0]["name"] == "administrator"
     rest("POST", "/grants", {"group": "botany", "role": "night-shift", "project": "aviary"}, status=201)
     assert [found["groups"] for found in rest("GET", "/users") if found["username"] == "zoe"] == [["botany"]]
@@ -251,6 +253,7 @@ def people_come_and_go(rest: Rest) -> None:
     rest("DELETE", "/roles/night-shift", status=204)
     quotas_are_set(rest)
     assert rest("POST", f"{one}/sign-out") == {"sessions": 0}
+    rest("DELETE", f"{one}/second-factors", status=204)
     assert rest("GET", "/sessions") == []
     rest("DELETE", "/sessions/1", status=404)
     rest("DELETE", one, status=204)

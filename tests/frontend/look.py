@@ -15,6 +15,8 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIServer, make_server
 
+from vrabec.lib.sealed import new_key
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -61,6 +63,9 @@ PAGES = {
     "jobs": "/jobs?show=all",
     "account": "/account",
     "password": "/account/password",
+    "second-factor": "/account/second-factor",
+    "factor-app": "/account/second-factor",
+    "factor-remove": "/account/second-factor/app/remove",
     "missing": "/machines/999999",
     "sign-in": "/sign-in",
     "drawer": "/",
@@ -98,6 +103,7 @@ ACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "dialog": (("click", "#actions summary"), ("click", "#actions a.bad-text"), ("type", "#ask-name")),
     "refused": (("type", "#name"), ("check", "input[value=custom]"), ("click", "button.btn-wide")),
     "why": (("click", "button[hx-target='#placement']"),),
+    "factor-app": (("click", "form[action$=app] button"),),
     "cluster": (("click", ".cluster-head .btn"),),
     "cluster-of": (("click", "tr a[href$=cluster]"),),
     "maintenance": (("click", "tr a[href$=maintenance]"),),
@@ -148,6 +154,7 @@ def prepare(folder: Path) -> None:
     (folder / "run").mkdir()
     config = folder / "vrabec.toml"
     config.write_text(f'data_dir = "{folder}/data"\nrun_dir = "{folder}/run"\n')
+    (folder / "data/seal.key").write_text(new_key())
     os.environ["VRABEC_CONFIG"] = str(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "vrabec.config.settings"
     import django

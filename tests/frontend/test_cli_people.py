@@ -8,6 +8,7 @@ from django.test import Client
 from tests.cast import PASSWORD, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller, engine
+from vrabec.models.factors import Passkey
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.users import Group, User
 from vrabec.models.vms import Vm
@@ -55,6 +56,18 @@ def test_sessions_end_by_command(site: Site, vrabec: Vrabec) -> None:
     client.post("/sign-in", {"username": "tom", "password": PASSWORD}, secure=True)
     assert vrabec("user", "sign-out", "tom").out == "tom: 1 sessions ended.\n"
     assert client.get("/", secure=True)["Location"] == "/sign-in"
+
+
+def test_a_role_asks_for_a_second_factor_and_a_lost_one_is_removed(site: Site, vrabec: Vrabec) -> None:
+    vrabec("role", "create", "night-shift", "--verb", "vm.view")
+    said = vrabec("role", "set", "night-shift", "--second-factor").out
+    assert said == "Role night-shift asks for a second factor.\n"
+    found = {role["name"]: role for role in vrabec("role", "list", "-o", "json").data}
+    assert (found["night-shift"]["needs_second_factor"], found["night-shift"]["verbs"]) == (True, ["vm.view"])
+    Passkey.objects.create(user=site.owner.user, name="phone", rp_id="x", digest="d")
+    assert vrabec("user", "remove-factors", "olga").err == "olga has no second factor any more.\n"
+    assert not Passkey.objects.exists()
+    assert "asks for your password" in vrabec("user", "remove-factors", "ada").err
 
 
 def test_a_group_lives_by_command(site: Site, vrabec: Vrabec) -> None:

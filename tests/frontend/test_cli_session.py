@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.apps import App, app
 from tests.cast import PASSWORD, Site
 from tests.frontend.command import Terminal, Vrabec, command, home, signed_in, terminal, vrabec
 from tests.frontend.controller import Controller, controller, engine
 from vrabec.models.users import Token
 from vrabec_client.cli import config
 
-__all__ = ["command", "controller", "engine", "home", "signed_in", "terminal", "vrabec"]
+__all__ = ["app", "command", "controller", "engine", "home", "signed_in", "terminal", "vrabec"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -48,6 +49,31 @@ def test_login_on_a_terminal_shows_the_fingerprint_and_asks(
     assert screen.end() == 0
     assert PASSWORD not in screen.seen
     assert "Signed in" in screen.seen
+
+
+def test_login_on_a_terminal_asks_for_the_code_of_a_second_factor(
+    site: Site, app: App, controller: Controller, terminal: Callable[..., Terminal]
+) -> None:
+    app.set_up(site.owner)
+    screen = terminal("login", controller.url, "--fingerprint", controller.fingerprint, "--username", "olga")
+    screen.until("Password")
+    screen.type(PASSWORD)
+    screen.until("Code of your authenticator app")
+    screen.type(app.code(site.owner.user))
+    assert screen.end() == 0
+    assert "Signed in" in screen.seen
+
+
+def test_a_program_gives_the_code_or_hears_that_it_is_needed(
+    site: Site, app: App, controller: Controller, command: Vrabec
+) -> None:
+    app.set_up(site.owner)
+    words = ("--fingerprint", controller.fingerprint, "--yes", "--username", "olga", "--password-stdin")
+    refused = command("login", controller.url, *words, stdin=PASSWORD + "\n")
+    assert (refused.status, "A second factor is needed" in refused.err) == (4, True)
+    code = app.code(site.owner.user)
+    said = command("login", controller.url, *words, "--code", code, stdin=PASSWORD + "\n")
+    assert said.out == f"Signed in at {controller.url} as olga.\n"
 
 
 def test_login_on_a_terminal_sends_nothing_when_the_certificate_is_denied(

@@ -17,6 +17,7 @@ from vrabec.lib import ssh
 from vrabec.lib.errors import Unauthenticated
 from vrabec.lib.fit import Needs
 from vrabec.models.clusters import Cluster
+from vrabec.models.factors import Passkey
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job
@@ -30,6 +31,16 @@ from vrabec.services.views import ViewWish, save_view
 from vrabec.services.vm_xml import Told, write_xml
 
 QUERIES = {"why": "?verb=vm.view"}
+PUBLIC = (
+    "sign-in",
+    "openid",
+    "openid-back",
+    "sign-in-link",
+    "second-step",
+    "passkey-sign-in",
+    "passkey-options",
+    "csp-report",
+)
 NAMING = ("create_vm", "place_vm", "give")
 """Their refusals say the name of the project that was asked for."""
 BODIES = {
@@ -58,6 +69,7 @@ BODIES = {
     "change_user": {"full_name": "Petr"},
     "create_group": {"name": "zoology"},
     "create_role": {"name": "night-shift", "verbs": ["vm.view"]},
+    "set_role_factor": {"is_needed": True},
     "change_role": {"version": 1, "verbs": ["vm.view"]},
     "give": {"user": "tom", "role": "viewer", "project": "alpha"},
     "withhold": {"user": "tom", "verb": "vm.delete"},
@@ -86,7 +98,7 @@ def test_every_route_names_an_action_of_the_table() -> None:
 
 def test_only_signing_in_and_reports_are_open_pages() -> None:
     public = {route.name for route in WEB if route.action is None or ACTIONS[route.action] == Level.PUBLIC}
-    assert public <= {"sign-in", "sign-in-link", "openid", "openid-back", "csp-report"}
+    assert public <= set(PUBLIC)
 
 
 def test_nothing_changes_by_get(site: Site) -> None:
@@ -194,6 +206,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "cluster_id",
         "token_id",
         "session_id",
+        "passkey_id",
         "branch_id",
         "view_id",
         "user_id",
@@ -248,9 +261,14 @@ def _session(person: Person) -> int:
     return Session.objects.filter(user=person.user).latest("pk").pk
 
 
+def _passkey(person: Person) -> int:
+    return Passkey.objects.get_or_create(user=person.user, digest=str(person.user.pk))[0].pk
+
+
 _OWN: dict[str, Callable[[Person], int]] = {
     "token_id": _token,
     "session_id": _session,
+    "passkey_id": _passkey,
     "view_id": lambda person: save_view(person.actor, ViewWish(name="kept")).pk,
 }
 """What everybody has of their own."""

@@ -80,6 +80,12 @@ def test_a_new_password_ends_all_sessions(site: Site) -> None:
     assert not Session.objects.exists()
 
 
+def test_a_session_of_nobody_lasts_an_hour(db: None) -> None:
+    SessionStore().create()
+    left = Session.objects.get().expires_at - now()
+    assert timedelta(minutes=59) < left < timedelta(minutes=61)
+
+
 def test_a_session_that_was_ended_is_not_written_back(site: Site) -> None:
     store = begun(site.owner.user)
     store["more"] = 1

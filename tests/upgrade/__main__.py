@@ -86,14 +86,14 @@ def run(controller: Controller, code: str) -> None:
 def dumped_sqlite(file: Path) -> str:
     """The database as SQL; sessions are nobody's business."""
     connection = sqlite3.connect(file)
-    connection.execute("DELETE FROM django_session")
+    connection.execute("DELETE FROM vrabec_session")
     return "\n".join(connection.iterdump()) + "\n"
 
 
 def dumped_postgresql(cluster: PrivatePostgres) -> str:
     """The same of PostgreSQL."""
     options = ["-h", str(cluster.directory), "-U", "postgres", "--no-owner", "--no-privileges"]
-    options += ["--inserts", "--exclude-table-data=django_session", "postgres"]
+    options += ["--inserts", "--exclude-table-data=vrabec_session", "postgres"]
     dump = subprocess.run([program("pg_dump"), *options], check=True, stdout=subprocess.PIPE, text=True)
     # Commands of psql, which later versions add to guard it; the rest is SQL.
     words = ("\\restrict", "\\unrestrict")

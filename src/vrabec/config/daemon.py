@@ -85,13 +85,17 @@ def migrate(*, no_backup: bool) -> None:
 @click.argument("username", default="admin")
 @click.option("--url", default="", help="The controller's URL as people reach it.")
 def create_admin(username: str, url: str) -> None:
-    """Create an administrator, or help one back in: prints a link that works once within an hour."""
+    """Create an administrator, or help one back in: prints a link that works once within an hour.
+
+    Who uses it sets a new password; second factors that they had are removed.
+    """
     config = config_as_owner()
     set_up_django()
     from vrabec.services.people import create_administrator, make_sign_in_link
 
+    admin = create_administrator(username)
     base = (url or config.public_url).rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
-    click.echo(f"{base}/sign-in/link/{make_sign_in_link(create_administrator(username))}")
+    click.echo(f"{base}/sign-in/link/{make_sign_in_link(admin, is_way_back=True)}")
 
 
 @vrabecd.group()

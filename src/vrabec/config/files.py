@@ -87,6 +87,8 @@ class Config:
     """A header by which a proxy in front says who somebody is: "X-Remote-User"; "": none is believed."""
     proxy_user_from: tuple[str, ...] = ()
     """Addresses and networks of those proxies, as they reach Vrabec: ["127.0.0.1"]."""
+    require_second_factor: tuple[str, ...] = ()
+    """Built-in roles that ask for a second factor: ["administrator"]. A site's own say so themselves."""
     public_url: str = ""
     """How people reach Vrabec behind a proxy: "https://cloud.example.org"; "" for this host and port."""
 
@@ -125,6 +127,7 @@ def read_config(path: Path) -> Config:
     for name in NETWORKS:
         _check_networks(path, name, values.get(name, ()))
     _check_public_url(path, values.get("public_url", ""))
+    _check_roles(path, values.get("require_second_factor", ()))
     _check_syslog(path, values.get("syslog", ""))
     _check_oidc(path, values.get("oidc_issuer", ""), values.get("oidc_client_id", ""))
     _check_proxy_user(path, values.get("proxy_user_header", ""), values.get("proxy_user_from", ()))
@@ -132,6 +135,8 @@ def read_config(path: Path) -> Config:
     return Config(**values)
 
 
+BUILT_IN_ROLES = ("administrator", "operator", "owner", "member", "cloner", "viewer")
+"""As models/roles.py has them, which needs settings to be read; a test compares."""
 NETWORKS = ("metrics_from", "trusted_proxies", "proxy_user_from")
 """Settings that list addresses or networks."""
 
@@ -145,6 +150,18 @@ def _check_public_url(path: Path, value: str) -> None:
             value=value,
             field="public_url",
         )
+
+
+def _check_roles(path: Path, values: tuple[object, ...]) -> None:
+    for value in values:
+        if value not in BUILT_IN_ROLES:
+            raise Invalid(
+                "%(path)s: require_second_factor has %(value)s; the built-in roles are %(known)s.",
+                path=str(path),
+                value=str(value),
+                known=", ".join(BUILT_IN_ROLES),
+                field="require_second_factor",
+            )
 
 
 def _check_syslog(path: Path, value: str) -> None:

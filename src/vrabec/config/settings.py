@@ -114,5 +114,6 @@ VRABEC_SSH_DIR = DATA_DIR / "ssh"
 VRABEC_PKI_DIR = DATA_DIR / "pki"
 VRABEC_SEAL_KEY = DATA_DIR / SEAL_KEY
 VRABEC_IMAGES_DIR = CONFIG.images_dir
+VRABEC_REQUIRE_SECOND_FACTOR = frozenset(CONFIG.require_second_factor)
 VRABEC_LOOK_AGAIN_SECONDS = 25.0
 """After a lost connection an undo is done again this much later: libvirt's keep-alive limit is 20 s."""

@@ -44,7 +44,8 @@ class Only:
 class Actor:
     """A signed-in person, or the system itself (`user_id` 0, which may do everything).
 
-    `token` is the name of the one that was used, `only` what it allows when that is not all.
+    `token` is the name of the one that was used, `only` what it allows when that is not all. `needs_factor`:
+    a role of theirs wants a second factor and they have none; their sessions may set one up, and no more.
     """
 
     user_id: int
@@ -54,6 +55,7 @@ class Actor:
     held: Held = Held()
     token: str = ""
     only: Only | None = None
+    needs_factor: bool = False
 
     @property
     def viewpoint(self) -> Actor:

@@ -4,6 +4,7 @@ VrabecError
 ├── NotFound          not_found        404  it is not there, or not for you to see
 ├── Forbidden         forbidden        403  you see it, but may not do this
 ├── Unauthenticated   unauthenticated  401  sign in first
+│   └── SecondFactor  second_factor    401  the password is right, a code is needed beside it
 ├── Invalid           invalid          422  a field breaks a limit (names both)
 ├── TooLarge          too_large        413  the body is larger than any form of ours
 ├── TooMany           too_many         429  slow down
@@ -70,6 +71,12 @@ class Unauthenticated(VrabecError):
 
     code = "unauthenticated"
     status = 401
+
+
+class SecondFactor(Unauthenticated):
+    """The password is right, and a code of a second factor is needed beside it."""
+
+    code = "second_factor"
 
 
 class Invalid(VrabecError):

@@ -3,6 +3,7 @@
 from vrabec.models.audit import Audit, Link
 from vrabec.models.clusters import Cluster
 from vrabec.models.consoles import ConsoleTicket
+from vrabec.models.factors import Authenticator, Passkey, RecoveryCode
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host
 from vrabec.models.identities import Identity
@@ -20,6 +21,7 @@ from vrabec.models.xml import VmXml
 
 __all__ = [
     "Audit",
+    "Authenticator",
     "Cluster",
     "ConsoleTicket",
     "Grant",
@@ -30,8 +32,10 @@ __all__ = [
     "JobLine",
     "Link",
     "Membership",
+    "Passkey",
     "Project",
     "Quota",
+    "RecoveryCode",
     "Role",
     "SavedView",
     "Session",

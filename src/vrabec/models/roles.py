@@ -65,11 +65,15 @@ BUILT_IN: dict[str, frozenset[str]] = {
 
 
 class Role(models.Model):
-    """A role of the site's own. `verb_line` holds its verbs as " vm.start vm.view "."""
+    """A role of the site's own. `verb_line` holds its verbs as " vm.start vm.view ".
+
+    `needs_second_factor`: who has it has to set one up.
+    """
 
     name = models.CharField(max_length=63, unique=True)
     title = models.CharField(max_length=120, blank=True)
     verb_line = models.TextField()
+    needs_second_factor = models.BooleanField(default=False)
     version = models.PositiveBigIntegerField(default=1)
 
     @property

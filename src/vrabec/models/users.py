@@ -20,13 +20,17 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person. What they may do stands in their grants."""
+    """A person. What they may do stands in their grants.
+
+    `second_factor_since` is set as long as they have one, so that no page has to look for it.
+    """
 
     username = models.CharField(max_length=64, unique=True)
     full_name = models.CharField(max_length=120, blank=True)
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
     must_change_password = models.BooleanField(default=False)
+    second_factor_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     vouched_by: str = ""
@@ -76,6 +80,7 @@ class TokenKind(models.TextChoices):
 
     API = "api", "API"
     SIGN_IN = "sign_in", "one-time sign-in link"
+    WAY_BACK = "way_back", "one-time sign-in link of vrabecd"
 
 
 class Token(models.Model):

@@ -14,7 +14,7 @@ from vrabec.lib.names import check_username
 from vrabec.models.changes import changed
 from vrabec.models.identities import Identity, Source
 from vrabec.models.users import Group, Membership, User
-from vrabec.services.people import actor_of
+from vrabec.services.people import record_step
 from vrabec.services.permissions import require
 from vrabec.services.record import record
 
@@ -43,7 +43,7 @@ def arrive(who: Vouched, *, address: str) -> User:
     """
     with transaction.atomic():
         user = account_of(who)
-        record(actor_of(user, address), "session.begin", of=user, by=str(who.source))
+        record_step(user, address, str(who.source))
     return user
 
 

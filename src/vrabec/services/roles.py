@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -37,6 +38,7 @@ class Described:
     title: str
     verbs: frozenset[str]
     version: int = 0
+    needs_second_factor: bool = False
 
     @property
     def is_built_in(self) -> bool:
@@ -48,8 +50,15 @@ def list_roles(actor: Actor) -> list[Described]:
     """Every role: those built in from the most to the least, then the site's own by name. One query."""
     require(actor, "role.list")
     known = {ADMINISTRATOR: GRANTABLE, **BUILT_IN}
-    own = [Described(row.name, row.title, row.verbs, row.version) for row in Role.objects.order_by("name")]
-    return [Described(name, TITLES[name], verbs) for name, verbs in known.items()] + own
+    wanted = settings.VRABEC_REQUIRE_SECOND_FACTOR
+    return [
+        *(Described(name, TITLES[name], verbs, 0, name in wanted) for name, verbs in known.items()),
+        *(_described(row) for row in Role.objects.order_by("name")),
+    ]
+
+
+def _described(row: Role) -> Described:
+    return Described(row.name, row.title, row.verbs, row.version, row.needs_second_factor)
 
 
 def role_named(actor: Actor, name: str) -> Described:
@@ -89,6 +98,24 @@ def change_role(actor: Actor, *, name: str, version: int, verbs: Iterable[str], 
             raise Conflict("Somebody changed the role %(name)s meanwhile. Look at it again.", name=name)
         record(actor, "role.change", of=row, before=sorted(row.verbs), after=line.split())
         changed("grant", 0)
+    return role_named(actor, name)
+
+
+def set_role_factor(actor: Actor, *, name: str, is_needed: bool) -> Described:
+    """Say whether who has a role must set up a second factor. Raises NotFound, Conflict, Forbidden.
+
+    Of those built in the setting `require_second_factor` says it.
+    """
+    require(actor, "role.change")
+    row = _own(name)
+    with transaction.atomic():
+        if (
+            Role.objects.filter(pk=row.pk)
+            .exclude(needs_second_factor=is_needed)
+            .update(needs_second_factor=is_needed, version=F("version") + 1)
+        ):
+            record(actor, "role.change", of=row, second_factor=is_needed)
+            changed("grant", 0)
     return role_named(actor, name)
 
 

@@ -19,6 +19,8 @@ from vrabec.models.sessions import Session
 
 ADDRESS, AGENT = "address", "agent"
 """What sign-in writes beside Django's own."""
+ANONYMOUS_SECONDS = 3600
+"""A session of nobody, as while somebody signs in elsewhere, lasts no longer: whoever asks gets one."""
 
 
 class SessionStore(SessionBase):
@@ -58,7 +60,10 @@ class SessionStore(SessionBase):
             return self.create()
         data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         columns = {"data": self.encode(data), "user_id": data.get(SESSION_KEY)}
-        columns |= {"expires_at": now() + timedelta(seconds=self.get_expiry_age())}
+        lasts = (
+            self.get_expiry_age() if SESSION_KEY in data else min(self.get_expiry_age(), ANONYMOUS_SECONDS)
+        )
+        columns |= {"expires_at": now() + timedelta(seconds=lasts)}
         columns |= {name: data[name] for name in (ADDRESS, AGENT) if name in data}
         if must_create:
             return self._insert(columns)

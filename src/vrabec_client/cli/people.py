@@ -17,6 +17,7 @@ _USERS: tuple[Column, ...] = (
     ("MAIL", lambda user: user["email"]),
     ("GROUPS", lambda user: ", ".join(user["groups"])),
     ("ROLES", lambda user: ", ".join(_where(role) for role in user["roles"])),
+    ("2ND FACTOR", lambda user: "yes" if user["has_second_factor"] else ""),
     ("CLOSED", lambda user: "" if user["is_active"] else "yes"),
     ("MADE", lambda user: when(user["created_at"])),
 )
@@ -29,6 +30,7 @@ _ROLES: tuple[Column, ...] = (
     ("NAME", lambda role: role["name"]),
     ("TITLE", lambda role: role["title"]),
     ("VERBS", lambda role: len(role["verbs"])),
+    ("2ND FACTOR", lambda role: "needed" if role["needs_second_factor"] else ""),
     ("BUILT IN", lambda role: "yes" if role["is_built_in"] else ""),
 )
 verb_option = click.option(
@@ -119,6 +121,15 @@ def sign_out_user(app: App, name: str) -> None:
     """End all sessions of somebody in browsers. Their tokens live on, and they may sign in again."""
     ended = app.client.sign_out_user(app.client.find_user(name)["id"])
     app.show(ended, lambda: plain(f"{name}: {ended['sessions']} sessions ended."))
+
+
+@user.command("remove-factors")
+@click.argument("name")
+@pass_app
+def remove_factors(app: App, name: str) -> None:
+    """Remove all second factors of somebody who has lost them: their password alone signs them in."""
+    app.client.remove_factors(app.client.find_user(name)["id"])
+    app.say(f"{name} has no second factor any more.")
 
 
 @user.command("delete")
@@ -235,17 +246,23 @@ def create_role(app: App, name: str, title: str, verbs: tuple[str, ...]) -> None
 @click.argument("name")
 @click.option("--title", help="What people call it.")
 @verb_option
+@click.option("--second-factor/--no-second-factor", "factor", default=None, help="Ask one of who has it.")
 @pass_app
-def set_role(app: App, name: str, title: str | None, verbs: tuple[str, ...]) -> None:
-    """Give a role these verbs, and no others. For administrators."""
+def set_role(app: App, name: str, title: str | None, verbs: tuple[str, ...], factor: bool | None) -> None:
+    """Give a role these verbs, and no others; without any they stay. For administrators."""
     found = app.client.find_role(name)
+    if factor is not None:
+        found = app.client.set_role_factor(name, factor)
+    if factor is not None and not verbs and title is None:
+        asked = "a" if factor else "no"
+        return app.show(found, lambda: plain(f"Role {name} asks for {asked} second factor."))
     made = app.client.change_role(
         name,
         verbs or found["verbs"],
         version=found["version"],
         title=found["title"] if title is None else title,
     )
-    app.show(made, lambda: plain(f"Role {made['name']} has {len(made['verbs'])} verbs."))
+    return app.show(made, lambda: plain(f"Role {made['name']} has {len(made['verbs'])} verbs."))
 
 
 @role.command("delete")

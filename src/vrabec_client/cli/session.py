@@ -13,7 +13,8 @@ from vrabec_client.cli.app import App, Command, pass_app
 from vrabec_client.cli.output import plain
 from vrabec_client.cli.words import one_line
 from vrabec_client.client import Client
-from vrabec_client.errors import NotFound, Unauthenticated, Unavailable, Untrusted, VrabecError
+from vrabec_client.errors import NotFound, SecondFactor, Unauthenticated, Unavailable, Untrusted, VrabecError
+from vrabec_client.schemas import NewToken
 from vrabec_client.transport import (
     Address,
     check_token,
@@ -30,6 +31,7 @@ from vrabec_client.transport import (
 @click.option("--yes", is_flag=True, help="Ask nothing; needs --fingerprint.")
 @click.option("--username", default="", help="Your name; asked for without it.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--code", default="", help="Of a second factor; asked for without it, where one is needed.")
 @click.option("--token-stdin", is_flag=True, help="Read a token from standard input instead of signing in.")
 @pass_app
 def login(app: App, /, url: str, fingerprint: str, yes: bool, **given: Any) -> None:
@@ -52,8 +54,8 @@ def login(app: App, /, url: str, fingerprint: str, yes: bool, **given: Any) -> N
 def _check(fingerprint: str, yes: bool, given: dict[str, Any]) -> None:
     if yes and not fingerprint:
         raise click.UsageError("--yes takes no certificate unseen: give its --fingerprint, too.")
-    if given["token_stdin"] and (given["password_stdin"] or given["username"]):
-        raise click.UsageError("--token-stdin goes without --username and --password-stdin.")
+    if given["token_stdin"] and (given["password_stdin"] or given["username"] or given["code"]):
+        raise click.UsageError("--token-stdin goes without --username, --password-stdin and --code.")
 
 
 def _require_controller(address: Address, pin: str) -> None:
@@ -120,8 +122,20 @@ def _with_password(address: Address, pin: str, given: dict[str, Any]) -> config.
         else click.prompt("Password", hide_input=True, err=True)
     )
     with Client(address.url, fingerprint=pin) as client:
-        made = client.login(username, password, client=f"vrabec command on {socket.gethostname()}"[:64])
+        made = _token(client, username, password, given["code"])
     return config.Login(address.url, pin, made["secret"], made["id"])
+
+
+def _token(client: Client, username: str, password: str, code: str) -> NewToken:
+    """A token; asks for a code where one is needed, was not given, and somebody is there."""
+    name = f"vrabec command on {socket.gethostname()}"[:64]
+    try:
+        return client.login(username, password, client=name, code=code)
+    except SecondFactor:
+        if not sys.stdin.isatty():
+            raise
+        code = click.prompt("Code of your authenticator app, or a recovery code", err=True)
+        return client.login(username, password, client=name, code=code)
 
 
 @click.command(cls=Command)

@@ -85,7 +85,10 @@ def identify(caller: Caller) -> Actor:
     user = _user(caller)
     if user is None or user.must_change_password:
         raise Unauthenticated("Sign in first.")
-    return actor_of(user, caller.address)
+    actor = actor_of(user, caller.address)
+    if actor.needs_factor:
+        raise Unauthenticated("Set up a second factor first.")
+    return actor
 
 
 def _user(caller: Caller) -> User | None:

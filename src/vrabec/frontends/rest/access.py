@@ -45,7 +45,15 @@ class Session(APIKeyCookie):
             raise Forbidden("Set a password first: open /account/password in the browser.")
         if isinstance(request.session, SessionStore):
             see_session(request.session, address_of(request))
-        return actor_of(request.user, address_of(request))
+        found = actor_of(request.user, address_of(request))
+        require_factor(found)
+        return found
+
+
+def require_factor(found: Actor) -> None:
+    """Raise Forbidden where a role of theirs wants a second factor that they have not set up."""
+    if found.needs_factor:
+        raise Forbidden("Set up a second factor first: open /account/second-factor in the browser.")
 
 
 AUTH = [BearerToken(), Session()]

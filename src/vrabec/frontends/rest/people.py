@@ -11,7 +11,7 @@ from ninja import Field, Router, Schema, Status
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Body, answers
 from vrabec.models.users import Group, User
-from vrabec.services import accounts, groups, identities, roles, sessions
+from vrabec.services import accounts, groups, identities, roles, second_factors, sessions
 from vrabec.services.accounts import Account
 
 router = Router(tags=["people"], auth=AUTH)
@@ -53,6 +53,7 @@ class AccountOut(Schema):
     email: str
     is_active: bool
     created_at: datetime
+    has_second_factor: bool
     groups: list[str]
     signs_in_by: list[str]
     roles: list[RoleOnSite]
@@ -63,6 +64,7 @@ class AccountOut(Schema):
         own = ("username", "full_name", "email", "is_active", "created_at")
         return AccountOut(
             id=user.pk,
+            has_second_factor=user.second_factor_since is not None,
             groups=sorted(row.group.name for row in user.memberships.all()),
             signs_in_by=sorted(row.source for row in user.identities.all()),
             roles=[role_on(grant) for grant in user.grants.all()],
@@ -148,6 +150,15 @@ class RoleChange(Schema):
     verbs: Verbs
 
 
+class RoleFactor(Body):
+    """Whether who has the role must set up a second factor."""
+
+    is_needed: Annotated[bool, Field(strict=True)]
+
+
+_OF_A_ROLE = ("name", "title", "version", "is_built_in", "needs_second_factor")
+
+
 class RoleOut(Schema):
     """A role. One that is built in stays as it is."""
 
@@ -156,11 +167,12 @@ class RoleOut(Schema):
     verbs: list[str]
     version: int
     is_built_in: bool
+    needs_second_factor: bool
 
     @staticmethod
     def of(role: roles.Described) -> RoleOut:
         """The schema of what the service says."""
-        own = {name: getattr(role, name) for name in ("name", "title", "version", "is_built_in")}
+        own = {name: getattr(role, name) for name in _OF_A_ROLE}
         return RoleOut(verbs=sorted(role.verbs), **own)
 
 
@@ -226,6 +238,17 @@ def sign_out_user(request: HttpRequest, user_id: int) -> SignedOut:
     who = actor(request)
     user = accounts.get_account(who, user_id=user_id)
     return SignedOut(sessions=sessions.sign_out_user(who, user=user))
+
+
+@router.delete(
+    "/users/{user_id}/second-factors", response=answers({204: None}), operation_id="remove_factors"
+)
+@action("user.factors")
+def remove_factors(request: HttpRequest, user_id: int) -> Status[None]:
+    """Remove all second factors of somebody who has lost them: their password alone signs them in."""
+    who = actor(request)
+    second_factors.remove_factors(who, user=accounts.get_account(who, user_id=user_id))
+    return Status(204, None)
 
 
 @router.delete("/users/{user_id}", response=answers({204: None}), operation_id="remove_user")
@@ -314,6 +337,13 @@ def create_role(request: HttpRequest, wish: RoleIn) -> Status[RoleOut]:
 def change_role(request: HttpRequest, role: str, wish: RoleChange) -> RoleOut:
     """Give a role other verbs; refused where somebody changed it since it was read."""
     return RoleOut.of(roles.change_role(actor(request), name=role, **wish.dict()))
+
+
+@router.put("/roles/{role}/second-factor", response=answers({200: RoleOut}), operation_id="set_role_factor")
+@action("role.change")
+def set_role_factor(request: HttpRequest, role: str, wish: RoleFactor) -> RoleOut:
+    """Ask a second factor of who has a role, or no longer; of built-in ones the settings say it."""
+    return RoleOut.of(roles.set_role_factor(actor(request), name=role, is_needed=wish.is_needed))
 
 
 @router.delete("/roles/{role}", response=answers({204: None}), operation_id="remove_role")

@@ -38,12 +38,18 @@ class PageRequest(HttpRequest):
 
 
 def page(
-    action: str | None, *, methods: tuple[str, ...] = ("GET",), before_password: bool = False
+    action: str | None,
+    *,
+    methods: tuple[str, ...] = ("GET",),
+    before_password: bool = False,
+    before_factor: bool = False,
 ) -> Callable[[Answer], Answer]:
     """Guard a view: `action` names the right it needs (the service checks it), None opens it to everybody.
 
-    `before_password`: also for somebody who must set a password first.
+    `before_password`: also for somebody who must set a password first; `before_factor`: a second factor.
     """
+    exempt = {"set-password"} if before_password else set()
+    exempt |= {"second-factor"} if before_factor else set()
     if action is not None and action not in ACTIONS:
         raise KeyError(action)
 
@@ -53,7 +59,7 @@ def page(
             if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
                 return HttpResponseNotAllowed(methods)
             try:
-                turned = _enter(request, is_public=action is None, before_password=before_password)
+                turned = _enter(request, is_public=action is None, exempt=exempt)
                 return turned or view(request, *args, **kwargs)
             except VrabecError as error:
                 return errors.show(request, error)
@@ -97,7 +103,7 @@ def see_other(request: HttpRequest, to: str) -> HttpResponse:
     return HttpResponseRedirect(to, status=303)
 
 
-def _enter(request: PageRequest, *, is_public: bool, before_password: bool) -> HttpResponse | None:
+def _enter(request: PageRequest, *, is_public: bool, exempt: set[str]) -> HttpResponse | None:
     """Put the actor on the request; or an answer that sends elsewhere first."""
     user = request.user
     if not isinstance(user, User):
@@ -108,9 +114,15 @@ def _enter(request: PageRequest, *, is_public: bool, before_password: bool) -> H
     request.person = user
     request.actor = actor_of(user, address_of(request))
     see_session(request.session, request.actor.address)
-    if user.must_change_password and not (is_public or before_password):
-        return see_other(request, reverse("set-password"))
-    return None
+    first = _first(request)
+    return see_other(request, reverse(first)) if first and not (is_public or first in exempt) else None
+
+
+def _first(request: PageRequest) -> str:
+    """The page that has to be done before any other, or ""."""
+    if request.person.must_change_password:
+        return "set-password"
+    return "second-factor" if request.actor.needs_factor else ""
 
 
 def _is_somebody_else(request: HttpRequest) -> bool:

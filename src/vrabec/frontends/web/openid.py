@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from vrabec.frontends.web import entering
 from vrabec.frontends.web.access import address_of, page
-from vrabec.frontends.web.session import next_page, refused, wanted
+from vrabec.frontends.web.session import next_path, refused, wanted
 from vrabec.lib.errors import NotFound, Unauthenticated, Unavailable, VrabecError
 from vrabec.models.identities import Source
 from vrabec.services import identities
@@ -45,8 +45,7 @@ def back(request: HttpRequest) -> HttpResponse:
     except VrabecError as error:
         return refused(request, error)
     wish = request.session.get(NEXT, "")
-    entering.begin(request, user)
-    return next_page(wish)
+    return entering.enter(request, user, next_path(wish))
 
 
 def _vouched(request: HttpRequest) -> identities.Vouched:

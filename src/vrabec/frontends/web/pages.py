@@ -34,13 +34,22 @@ def render(
     bare: bool = False,
 ) -> HttpResponse:
     """A whole page; in the shell for somebody who is signed in, unless `bare`. There `may` asks for verbs."""
-    signed_in = hasattr(request, "actor") and not bare and not request.person.must_change_password  # type: ignore[attr-defined]
+    signed_in = not bare and _is_in(request)
     context = dict(context or {})
     shell = frame_of(request, context.get("vm")) if signed_in else None
     if signed_in:
         context["may"] = partial(may, request.actor)  # type: ignore[attr-defined]
     context |= {"shell": shell, "flashes": [] if bare else _flashes(request)}
     return draw(request, template, context, status=status)
+
+
+def _is_in(request: Any) -> bool:
+    """Whether somebody is signed in, and has nothing to do first."""
+    return (
+        hasattr(request, "actor")
+        and not request.person.must_change_password
+        and not request.actor.needs_factor
+    )
 
 
 def fragment(

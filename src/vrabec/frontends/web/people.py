@@ -23,6 +23,7 @@ from vrabec.services import access, accounts
 from vrabec.services.accounts import Account
 from vrabec.services.permissions import require
 from vrabec.services.roles import list_roles
+from vrabec.services.second_factors import remove_factors as remove_all_factors
 from vrabec.services.sessions import sign_out_user
 
 MAX_TYPED = 1000
@@ -90,6 +91,16 @@ def sign_out(request: PageRequest, user_id: int) -> HttpResponse:
     user = accounts.get_account(request.actor, user_id=user_id)
     sign_out_user(request.actor, user=user)
     messages.success(request, gettext("All sessions of %(name)s have ended.") % {"name": user.shown_name})
+    return see_other(request, reverse("people"))
+
+
+@page("user.factors", methods=("POST",))
+def remove_factors(request: PageRequest, user_id: int) -> HttpResponse:
+    """Remove the second factors of somebody who has lost them."""
+    user = accounts.get_account(request.actor, user_id=user_id)
+    remove_all_factors(request.actor, user=user)
+    sentence = gettext("%(name)s has no second factor any more, and signs in by password alone.")
+    messages.success(request, sentence % {"name": user.shown_name})
     return see_other(request, reverse("people"))
 
 

@@ -47,11 +47,14 @@ def create(request: PageRequest) -> HttpResponse:
     """One that is to be."""
     require(request.actor, "role.create")
     if request.method == "GET":
-        return _form(request, "", {"name": "", "title": "", "version": 0, "verbs": frozenset()})
+        return _form(
+            request, "", {"name": "", "title": "", "version": 0, "verbs": frozenset(), "factor": False}
+        )
     typed = _typed(request)
     try:
         made = {name: typed[name] for name in ("name", "title", "verbs")}
         roles.create_role(request.actor, **made)
+        roles.set_role_factor(request.actor, name=typed["name"], is_needed=typed["factor"])
     except (Invalid, Conflict) as error:
         return _form(request, "", typed, error)
     messages.success(request, gettext("The role %(name)s is there.") % {"name": typed["name"]})
@@ -64,12 +67,13 @@ def change(request: PageRequest, role: str) -> HttpResponse:
     require(request.actor, "role.change")
     if request.method == "GET":
         found = _named(request, role)
-        typed = {"title": found.title, "version": found.version, "verbs": found.verbs}
-        return _form(request, role, typed)
+        shown = {"title": found.title, "version": found.version, "verbs": found.verbs}
+        return _form(request, role, shown | {"factor": found.needs_second_factor})
     typed = _typed(request)
     wish: dict[str, Any] = {name: typed[name] for name in ("title", "version", "verbs")}
     try:
         roles.change_role(request.actor, name=role, **wish)
+        roles.set_role_factor(request.actor, name=role, is_needed=typed["factor"])
     except (Invalid, Conflict) as error:
         return _form(request, role, typed, error)
     messages.success(request, gettext("The role %(name)s is changed.") % {"name": role})
@@ -98,6 +102,7 @@ def _typed(request: PageRequest) -> dict[str, Any]:
         **{name: request.POST.get(name, "")[:MAX_TYPED].strip() for name in ("name", "title")},
         "version": int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
         "verbs": frozenset(request.POST.getlist("verbs")),
+        "factor": "factor" in request.POST,
     }
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import logout, update_session_auth_hash
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from vrabec.frontends.web.access import PROXIED, PageRequest, address_of, page, see_other, vouched_name
-from vrabec.frontends.web.entering import begin
+from vrabec.frontends.web.entering import enter
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
+from vrabec.frontends.web.place import can_have_passkeys
 from vrabec.lib.errors import Invalid, TooMany, Unauthenticated, Unavailable, VrabecError
 from vrabec.models.changes import changed
 from vrabec.models.identities import Source
@@ -35,8 +36,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         )
     except (Unauthenticated, TooMany, Unavailable) as error:
         return _asked(request, name, {"": Problem(say(error))}, error.status)
-    begin(request, user)
-    return next_page(wanted(request))
+    return enter(request, user, next_path(wanted(request)))
 
 
 def _by_word(request: HttpRequest, source: Source, name: str) -> HttpResponse:
@@ -45,10 +45,8 @@ def _by_word(request: HttpRequest, source: Source, name: str) -> HttpResponse:
         user = identities.arrive(who, address=address_of(request))
     except Unauthenticated as error:
         return refused(request, error)
-    begin(request, user)
-    if source == Source.PROXY:
-        request.session[PROXIED] = name
-    return next_page(wanted(request))
+    marks = {PROXIED: name} if source == Source.PROXY else {}
+    return enter(request, user, next_path(wanted(request)), marks)
 
 
 @page(None, methods=("GET", "POST"))
@@ -60,11 +58,10 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
         user = people.use_sign_in_link(secret, address_of(request))
     except Unauthenticated as error:
         return render(request, "session/link.html", {"problem": say(error)}, status=error.status, bare=True)
-    begin(request, user)
-    return see_other(request, reverse("set-password"))
+    return enter(request, user, reverse("set-password"))
 
 
-@page("session.end", methods=("POST",), before_password=True)
+@page("session.end", methods=("POST",), before_password=True, before_factor=True)
 def sign_out(request: PageRequest) -> HttpResponse:
     """End the session."""
     logout(request)
@@ -72,7 +69,7 @@ def sign_out(request: PageRequest) -> HttpResponse:
     return see_other(request, reverse("sign-in") + ("?out=1" if vouched_name(request) else ""))
 
 
-@page("account.password", methods=("GET", "POST"), before_password=True)
+@page("account.password", methods=("GET", "POST"), before_password=True, before_factor=True)
 def set_password(request: PageRequest) -> HttpResponse:
     """Set a password: the first one, or another one with the present one beside it."""
     if request.method == "GET":
@@ -110,6 +107,7 @@ def _asked(request: HttpRequest, name: str, problems: dict[str, Problem], status
         "next": wanted(request),
         "openid": config.oidc_label if config.oidc_issuer else "",
         "vouched": told[1] if told else "",
+        "passkeys": can_have_passkeys(request),
     }
     return render(request, "session/sign_in.html", context, status=status, bare=True)
 
@@ -127,7 +125,7 @@ def wanted(request: HttpRequest) -> str:
     return (request.POST.get("next") or request.GET.get("next") or "")[:2000]
 
 
-def next_page(wish: str) -> HttpResponse:
-    """After signing in: a page of ours that they wanted, or the machines."""
+def next_path(wish: str) -> str:
+    """Where to go after signing in: a page of ours that they wanted, or the machines."""
     ours = wish.startswith("/") and url_has_allowed_host_and_scheme(wish, allowed_hosts=None)
-    return HttpResponseRedirect(wish if ours else reverse("vms"), status=303)
+    return wish if ours else reverse("vms")

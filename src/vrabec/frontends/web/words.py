@@ -39,6 +39,7 @@ ACTS = {
     "delete": gettext_noop("delete"),
     "describe": gettext_noop("describe"),
     "dismiss": gettext_noop("dismiss"),
+    "factors": gettext_noop("remove second factors"),
     "hibernate": gettext_noop("hibernate"),
     "list": gettext_noop("list"),
     "look": gettext_noop("look at new ones"),
