@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Unpack, cast
 from urllib.parse import quote
 
-from vrabec_client import people
+from vrabec_client import people, schemas
 from vrabec_client.calls import Calls
 from vrabec_client.errors import NotFound
 
@@ -170,6 +170,25 @@ class PeopleCalls(Calls):
         """
         body = {"user": user, "group": group}
         return cast("people.Owner", self._put(f"/vms/{vm_id:d}/owner", body))
+
+    def extend_vm(
+        self, vm_id: int, *, days: int | None = None, until: str | None = None, no_end: bool = False
+    ) -> schemas.Vm:
+        """Let a machine's lease end so many days from today, on the day `until`, or never.
+
+        Raises NotFound, Invalid, WrongState for one without a lease, Conflict, Forbidden.
+        """
+        body = {"days": days, "until": until, "no_end": no_end}
+        return cast("schemas.Vm", self._post(f"/vms/{vm_id:d}/extend", body))
+
+    def set_lease(self, project: str, days: int, **wish: Unpack[schemas.LeaseWish]) -> schemas.Project:
+        """Say how long machines of a project may run. Raises NotFound, Invalid, Forbidden."""
+        path = f"/projects/{quote(project, safe='')}/lease"
+        return cast("schemas.Project", self._put(path, {"days": days, **wish}))
+
+    def drop_lease(self, project: str) -> schemas.Project:
+        """Let a project have no leases. Raises NotFound, Forbidden."""
+        return cast("schemas.Project", self._delete(f"/projects/{quote(project, safe='')}/lease"))
 
     def get_quota(self, **whose: Unpack[people.Payer]) -> people.Budget:
         """How much somebody, or you, may take, and takes. Raises NotFound, Invalid, Forbidden."""

@@ -95,6 +95,7 @@ class VmWish(TypedDict, total=False):
     farm: str
     cluster: str
     hosts: list[str]
+    lease_days: int | None
 
 
 class PlaceWish(TypedDict, total=False):
@@ -119,6 +120,7 @@ class CloneWish(TypedDict, total=False):
     project: str
     ssh_keys: list[str]
     password: str
+    lease_days: int | None
 
 
 class VmSizes(TypedDict, total=False):
@@ -180,6 +182,8 @@ class Vm(TypedDict):
     starts_with_host: bool
     job: int | None
     since: str
+    lease_ends_at: str | None
+    lease_ended_at: str | None
     created_at: str
 
 
@@ -344,12 +348,34 @@ class Template(TypedDict):
     built_at: str | None
 
 
+class Lease(TypedDict):
+    """How long machines may run, in days; no `most_days` is no limit. Then "archive" or "delete"."""
+
+    days: int
+    most_days: int | None
+    grace_days: int
+    then: str
+
+
+class LeaseWish(TypedDict, total=False):
+    """What to say of a project's leases beside their days.
+
+    `also_present` gives machines that are there and have no end the usual one.
+    """
+
+    most_days: int | None
+    grace_days: int
+    then: str
+    also_present: bool
+
+
 class Project(TypedDict):
-    """What machines belong to."""
+    """What machines belong to. No `lease`: its machines have none."""
 
     id: int
     name: str
     title: str
+    lease: Lease | None
     created_at: str
 
 

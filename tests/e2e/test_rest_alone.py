@@ -224,6 +224,17 @@ def a_machine_is_shared(rest: Rest, one: str) -> None:
     assert grant["id"] in [row["id"] for row in rest("GET", f"/grants?vm={vm_id}")]
     rest("DELETE", f"/grants/{grant['id']}", status=204)
     rest("DELETE", f"/users/{user['id']}", status=204)
+    leases_begin_and_end(rest, one)
+
+
+def leases_begin_and_end(rest: Rest, one: str) -> None:
+    project = rest("GET", one)["project"]
+    rules = {"days": 30, "most_days": 90, "also_present": True}
+    assert rest("PUT", f"/projects/{project}/lease", rules)["lease"]["grace_days"] == 14
+    assert rest("GET", one)["lease_ends_at"]
+    assert rest("POST", f"{one}/extend", {"no_end": True})["lease_ends_at"] is None
+    rest("POST", f"{one}/extend", {"days": 0}, status=422)
+    assert rest("DELETE", f"/projects/{project}/lease")["lease"] is None
 
 
 def people_come_and_go(rest: Rest) -> None:

@@ -22,7 +22,7 @@ NARROW_VERBS = ("vm.view", "vm.start")
 ROLES = {"viewer": VIEWER, "teammate": MEMBER, "owner": OWNER, "operator": OPERATOR}
 PEOPLE = CAST[3:]
 """Who has a session: tokens are for programs."""
-OF_A_PROJECT = ("vm.create", "vm.place", "project.view", "project.share")
+OF_A_PROJECT = ("vm.create", "vm.place", "project.view", "project.share", "project.lease")
 FORMS = ("vm-new", "vm-new-placement")
 """Forms for any project in which one may make machines: the stranger, too, has one."""
 ASKED = {"list_grants": "site.share", "give": "project.share"}

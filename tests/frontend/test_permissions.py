@@ -41,7 +41,7 @@ PUBLIC = (
     "passkey-options",
     "csp-report",
 )
-NAMING = ("create_vm", "place_vm", "give")
+NAMING = ("create_vm", "place_vm", "give", "set_lease", "drop_lease")
 """Their refusals say the name of the project that was asked for."""
 BODIES = {
     "open_console": {"kind": "vnc"},
@@ -57,6 +57,8 @@ BODIES = {
     "rename_vm": {"name": "other"},
     "adopt_vm": {"project": "alpha"},
     "resize_vm": {"cpus": 2},
+    "extend_vm": {"no_end": False, "days": 30},
+    "set_lease": {"days": 30},
     "clone_vm": {"name": "copy", "project": "alpha"},
     "build_template": {"builder": "tiny"},
     "add_host": {"name": "kvm9", "uri": "test:///default"},

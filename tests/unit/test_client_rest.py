@@ -68,6 +68,7 @@ SAME = {
     "FoundOut": fleet.Found,
     "KeyOut": fleet.SshKey,
     "ProjectOut": schemas.Project,
+    "LeaseOut": schemas.Lease,
     "AccountOut": people.Account,
     "NewAccount": people.NewAccount,
     "AccountChange": people.AccountWish,

@@ -22,6 +22,7 @@ from vrabec.models.hosts import Host
 from vrabec.services.balance_clock import queue_due_balances
 from vrabec.services.baselines import due
 from vrabec.services.history import forget_deleted
+from vrabec.services.lease_clock import end_leases
 from vrabec.services.screens import take_wanted
 from vrabec.services.sessions import forget_expired
 
@@ -32,6 +33,7 @@ TIDY_SECONDS = 3600.0
 FIRST_TIDY_SECONDS = 60.0
 """After the start: the hosts come first."""
 CLOCK_SECONDS = 5.0
+LEASE_SECONDS = 60.0
 
 
 class Fleet(Thread):
@@ -44,7 +46,7 @@ class Fleet(Thread):
         self._turns = Turns()
         self._readers = Readers()
         self._watches: dict[int, HostWatch] = {}
-        self._next_clock = time.monotonic()
+        self._next_clock = self._next_lease = time.monotonic()
         self._next_tidy = self._next_clock + FIRST_TIDY_SECONDS
 
     def run(self) -> None:
@@ -103,6 +105,9 @@ class Fleet(Thread):
 
     def _keep_time(self) -> None:
         """What is done by the clock."""
+        if time.monotonic() >= self._next_lease:
+            self._next_lease = time.monotonic() + LEASE_SECONDS
+            end_leases()
         if time.monotonic() >= self._next_clock:
             self._next_clock = time.monotonic() + CLOCK_SECONDS
             queue_due_balances()

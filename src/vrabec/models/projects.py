@@ -29,11 +29,26 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         )
 
 
+class Then(models.TextChoices):
+    """What becomes of a machine some days after its lease has ended."""
+
+    ARCHIVE = "archive", "It stays, switched off"
+    DELETE = "delete", "It is deleted"
+
+
 class Project(models.Model):
-    """What machines belong to. Its name is a host-name label: it is part of the names on hosts."""
+    """What machines belong to. Its name is a host-name label: it is part of the names on hosts.
+
+    `lease_days` is how long a new machine may run, None where there are no leases; `lease_most_days` the
+    most that its people may take, None for any. `lease_grace_days` after the end `lease_then` is done.
+    """
 
     name = models.CharField(max_length=63, unique=True)
     title = models.CharField(max_length=120, blank=True)
+    lease_days = models.PositiveIntegerField(null=True, blank=True)
+    lease_most_days = models.PositiveIntegerField(null=True, blank=True)
+    lease_grace_days = models.PositiveIntegerField(null=True, blank=True)
+    lease_then = models.CharField(max_length=8, choices=Then.choices, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[ProjectQuerySet] = ProjectQuerySet.as_manager()  # type: ignore[assignment]

@@ -31,6 +31,7 @@ _USE = frozenset(
         "console",
         "describe",
         "clone",
+        "extend",
     )
 ) | {"job.cancel", "job.retry", "job.dismiss"}
 _OWN = frozenset({"vm.rename", "vm.resize", "vm.xml", "vm.delete", "vm.share"})
@@ -49,6 +50,7 @@ _RUN = frozenset(
         "cluster.balance",
         "metrics.view",
         "quota.view",
+        "project.lease",
     }
 )
 OWNED = _LOOK | _USE | _OWN
@@ -56,7 +58,7 @@ OWNED = _LOOK | _USE | _OWN
 
 BUILT_IN: dict[str, frozenset[str]] = {
     OPERATOR: _LOOK | _MAKE | _USE | _OWN | _RUN,
-    OWNER: _LOOK | _MAKE | _USE | _OWN | {"project.share"},
+    OWNER: _LOOK | _MAKE | _USE | _OWN | {"project.share", "project.lease"},
     MEMBER: _LOOK | _MAKE | _USE,
     CLONER: _MAKE,
     VIEWER: _LOOK,

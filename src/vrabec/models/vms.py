@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from vrabec.lib.actor import Actor
+from vrabec.lib.clock import now
 from vrabec.models.grants import reached
 from vrabec.models.hosts import Host
 from vrabec.models.projects import Project
@@ -82,6 +83,7 @@ class Vm(models.Model):
     without one it is the project's.
     `pinned_to` are the only hosts that it may be on; none: any.
     `is_lost`: deleted because its host had it no more, or is no host of ours; it comes back when it is seen.
+    `lease_ends_at` is when its lease ends, None for never; `lease_ended_at` when it was switched off for it.
     `file_stem` begins the names of the files we made for it, on its host: a rename does not change it.
     """
 
@@ -126,6 +128,8 @@ class Vm(models.Model):
     owner_group = models.ForeignKey(
         Group, on_delete=models.SET_NULL, related_name="vms", null=True, blank=True
     )
+    lease_ends_at = models.DateTimeField(null=True, blank=True)
+    lease_ended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     is_lost = models.BooleanField(default=False)
@@ -150,6 +154,11 @@ class Vm(models.Model):
                 models.Index(fields=[*fields, "deleted_at"], condition=Q(deleted_at=None), name=name)
                 for name, fields in _INDEXES.items()
             ),
+            models.Index(
+                fields=["lease_ends_at"],
+                condition=Q(deleted_at=None, lease_ends_at__isnull=False),
+                name="vm_by_lease",
+            ),
             models.Index(fields=["uuid"], condition=Q(deleted_at=None) | Q(is_lost=True), name="vm_by_uuid"),
         )
 
@@ -157,6 +166,11 @@ class Vm(models.Model):
     def tags(self) -> list[str]:
         """The tags, in order of the alphabet."""
         return self.tag_line.split()
+
+    @property
+    def is_lease_over(self) -> bool:
+        """Whether it may not run any more."""
+        return self.lease_ends_at is not None and self.lease_ends_at <= now()
 
 
 class VmLoad(models.Model):

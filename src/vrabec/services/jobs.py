@@ -17,6 +17,7 @@ from vrabec.models.jobs import ACTIVE, Job, JobQuerySet, JobState
 from vrabec.services.permissions import ACTIONS, may, refused
 from vrabec.services.queue import announce_job, queue
 from vrabec.services.record import record
+from vrabec.services.verbs import lease_over
 
 SHOWN = ("active", "all", "mine")
 FAILED = (JobState.FAILED, JobState.STUCK)
@@ -116,6 +117,8 @@ def retry_job(actor: Actor, *, job: Job) -> Job:
     _require(actor, job, "job.retry")
     if job.kind in ACTIONS:
         _require(actor, job, job.kind)
+    if job.vm and job.kind in ("vm.start", "vm.resume") and job.vm.is_lease_over:
+        raise lease_over(job.vm)
     if job.state not in RETRYABLE:
         raise WrongState("Only a job that failed, was cancelled or is stuck can be retried.")
     with transaction.atomic():

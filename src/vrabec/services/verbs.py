@@ -117,9 +117,11 @@ _CLAUSES: dict[Seen, Clause] = {
 }
 NOT_OURS = "%(name)s was not made by Vrabec: do this on its host."
 TWIN = "%(name)s runs on another host: a machine with its UUID does. Remove the one that should not be there."
+LEASE_OVER = "The lease of %(name)s ended on %(day)s: extend it, then it can run again."
 SILENT = "The host of %(name)s does not answer; wait until it does."
 _COPYING = "%(name)s is being copied: job %(job_id)s. Wait for it or cancel it."
 _SILENT_CLAUSE = ("the host of %(n)s does not answer", "the hosts of %(n)s do not answer")
+_LEASE_CLAUSE = ("the lease of %(n)s has ended", "the leases of %(n)s have ended")
 _NOT_OURS_CLAUSE = ("%(n)s was not made by Vrabec", "%(n)s were not made by Vrabec")
 _TWIN_CLAUSE = ("%(n)s runs on another host", "%(n)s run on other hosts")
 _COPYING_CLAUSE = ("%(n)s is being copied", "%(n)s are being copied")
@@ -152,7 +154,15 @@ def why_not(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
         return Refusal(WrongState(said, name=vm.name), _CLAUSES[Seen(vm.seen)])
     if VERBS[verb].managed_only and not vm.is_managed:
         return Refusal(WrongState(NOT_OURS, name=vm.name), _NOT_OURS_CLAUSE)
+    if verb in RUNS and vm.is_lease_over:
+        return Refusal(lease_over(vm), _LEASE_CLAUSE)
     return _held(vm, verb, known)
+
+
+def lease_over(vm: Vm) -> WrongState:
+    """What is said of a machine whose lease has ended to who wants it to run."""
+    ended = f"{vm.lease_ends_at:%-d %b %Y}" if vm.lease_ends_at else ""
+    return WrongState(LEASE_OVER, name=vm.name, day=ended)
 
 
 def _held(vm: Vm, verb: str, known: Known) -> Refusal | None:
@@ -186,7 +196,10 @@ def allowed_verbs(found: Rights, vm: Vm, *, busy: bool = False) -> tuple[str, ..
     return tuple(
         name
         for name, verb in VERBS.items()
-        if vm.seen in verb.states and (vm.is_managed or not verb.managed_only) and found.may(f"vm.{name}", vm)
+        if vm.seen in verb.states
+        and (vm.is_managed or not verb.managed_only)
+        and not (name in RUNS and vm.is_lease_over)
+        and found.may(f"vm.{name}", vm)
     )
 
 

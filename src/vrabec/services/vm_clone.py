@@ -12,6 +12,7 @@ from vrabec.lib.passwords import hash_password
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.vms import Vm, Wished, file_stem
+from vrabec.services.leases import first_end
 from vrabec.services.permissions import require
 from vrabec.services.placement import take_lock
 from vrabec.services.queue import in_the_way, queue_vm_job
@@ -24,12 +25,16 @@ from vrabec.services.wishes import check_guest
 
 @dataclass(frozen=True)
 class CloneWish:
-    """The copy as asked for. Keys stand beside those that the source was made with; "" keeps its password."""
+    """The copy as asked for. Keys stand beside those that the source was made with; "" keeps its password.
+
+    `lease_days` is how long it may run, None for as long as is usual in its project.
+    """
 
     name: str
     project: str
     ssh_keys: tuple[str, ...] = ()
     password: str = ""
+    lease_days: int | None = None
 
 
 def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
@@ -43,11 +48,13 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
     project = project_named(actor, wish.project)
     require(actor, "vm.create", project)
     check_guest(wish)
+    lease_ends_at = first_end(actor, project, wish.lease_days)
     with transaction.atomic():
         take_lock()
         _require_no_other(vm)
         require_free_name(wish.name, project)
         made = _made(actor, vm, wish.name, project)
+        made.lease_ends_at = lease_ends_at
         Purse().take(payers_of(made), amounts_of(made, runs=False))
         save_new(made)
         made.pinned_to.set(vm.pinned_to.all())

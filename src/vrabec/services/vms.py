@@ -21,6 +21,7 @@ from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.services.hosts import hosts_named
 from vrabec.services.jobs import FAILED
+from vrabec.services.leases import first_end
 from vrabec.services.permissions import require
 from vrabec.services.placement import Ask, Placement, choose, explained, require_room, take_lock
 from vrabec.services.projects import get_project
@@ -54,12 +55,13 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
     project = project_named(actor, wish.project)
     require(actor, "vm.create", project)
     wish, template = _checked(wish)
-    pinned = _pinned(actor, wish)
+    pinned, lease_ends_at = _pinned(actor, wish), first_end(actor, project, wish.lease_days)
     with transaction.atomic():
         take_lock()
         require_free_name(wish.name, project)
         host_id = choose(actor, _ask(wish, template, project)).id
         vm = _made(actor, wish, project, template, host_id)
+        vm.lease_ends_at = lease_ends_at
         Purse().take(payers_of(vm), amounts_of(vm, runs=True))
         save_new(vm)
         vm.pinned_to.set(pinned)
@@ -287,9 +289,10 @@ def free_mac() -> str:
 def keep_wish(vm: Vm) -> Job | None:
     """Start a machine that should run and does not, after its host came back. None when it cannot be now.
 
-    One that runs elsewhere meanwhile stays off: somebody started it there while its host was away.
+    One that runs elsewhere meanwhile stays off: somebody started it there while its host was away. So does
+    one whose lease has ended.
     """
-    if running_twins([vm]):
+    if vm.is_lease_over or running_twins([vm]):
         return None
     with transaction.atomic():
         take_lock()

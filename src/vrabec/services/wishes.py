@@ -37,7 +37,8 @@ class VmWish:
 
     `user_data` is for cloud-init. `clone`: LINKED shares the template's blocks, FULL has all of its own.
     Of a `farm` no two machines of a project are made on one host; `cluster` is a name, "" for any;
-    `hosts` are the only ones it may be on, none for any: for administrators.
+    `hosts` are the only ones it may be on, none for any: for administrators. `lease_days` is how long it
+    may run, None for as long as is usual in its project.
     """
 
     name: str
@@ -58,6 +59,7 @@ class VmWish:
     farm: str = ""
     cluster: str = ""
     hosts: tuple[str, ...] = ()
+    lease_days: int | None = None
 
 
 class HostKind(NamedTuple):

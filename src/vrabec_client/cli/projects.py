@@ -14,6 +14,7 @@ from vrabec_client.cli.words import page_options, pages
 _COLUMNS: tuple[Column, ...] = (
     ("NAME", lambda project: project["name"]),
     ("TITLE", lambda project: project["title"]),
+    ("LEASE", lambda project: f"{project['lease']['days']} days" if project["lease"] else ""),
     ("MADE", lambda project: when(project["created_at"])),
 )
 _LINES: tuple[Column, ...] = (

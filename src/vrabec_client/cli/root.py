@@ -20,6 +20,7 @@ from vrabec_client.cli import (
     history,
     hosts,
     jobs,
+    leases,
     output,
     people,
     projects,
@@ -75,6 +76,8 @@ vm_edit.vm.add_command(history.history)
 vm_edit.vm.add_command(vm_xml.xml)
 vm_edit.vm.add_command(vm_migrate.targets)
 vm_edit.vm.add_command(vm_migrate.migrate)
+vm_edit.vm.add_command(leases.extend)
+projects.project.add_command(leases.lease)
 vm_edit.vm.add_command(grants.withheld)
 vm_edit.vm.add_command(grants.withhold)
 vm_edit.vm.add_command(grants.give_back)

@@ -114,6 +114,7 @@ def resize(app: App, /, name: str, wait: bool, timeout: float | None, **given: i
 @click.option("--project", default="", help="The project of the copy; the same without it.")
 @click.option("--ssh-key", multiple=True, type=click.File("rb"), help="A file of public keys. Repeatable.")
 @click.option("--password-stdin", is_flag=True, help="Read the guest's password from standard input.")
+@click.option("--lease", "lease_days", type=int, metavar="DAYS", help="How long the copy may run.")
 @wait_option
 @timeout_option
 @pass_app
@@ -124,5 +125,6 @@ def clone(app: App, /, name: str, new: str, wait: bool, timeout: float | None, *
         "project": given["project"] or found["project"] or "main",
         "ssh_keys": [key for file in given["ssh_key"] for key in keys_of(file)],
         "password": one_line("the password") if given["password_stdin"] else "",
+        "lease_days": given["lease_days"],
     }
     after(app, app.client.clone_vm(found["id"], new, **wish), wait=wait, timeout=timeout)

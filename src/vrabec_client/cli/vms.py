@@ -79,6 +79,13 @@ def _after(value: object) -> str:
     return f"; {value} after its next start" if value else ""
 
 
+def _lease(vm: schemas.Vm) -> str:
+    if not vm["lease_ends_at"]:
+        return ""
+    ended = f"; switched off {when(vm['lease_ended_at'])}" if vm["lease_ended_at"] else ""
+    return f"until {vm['lease_ends_at'][:10]}{ended}"
+
+
 def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
     state = f"{vm['label']} since {when(vm['since'])}" + (", ready" if vm["ready"] else "")
     used = "" if vm["memory_used_mib"] is None else f", {show_mib(vm['memory_used_mib'])} used"
@@ -104,6 +111,7 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
         ("Template", vm["template"]),
         ("Host", vm["host"]),
         ("Bound to", ", ".join(vm["pinned_to"])),
+        ("Lease", _lease(vm)),
         ("Managed", "" if vm["managed"] else "no: found on its host"),
         ("Same UUID", " ".join(f"machine {pk} on another host" for pk in vm["twins"])),
         ("Starts with host", "yes" if vm["starts_with_host"] else "no"),
@@ -144,6 +152,8 @@ def _details(vm: schemas.Vm) -> list[tuple[str, Any]]:
 @click.option("--cluster", default="", help="The cluster to make it in.")
 @click.option("--host", multiple=True, metavar="NAME",
               help="A host to bind it to. Repeatable; for administrators.")  # fmt: skip
+@click.option("--lease", "lease_days", type=int, metavar="DAYS",
+              help="How long it may run; as long as is usual in its project without it.")  # fmt: skip
 @click.option("--explain", is_flag=True, help="Only say where it would go, and why not elsewhere.")
 @wait_option
 @timeout_option
@@ -176,6 +186,7 @@ def _wish(given: dict[str, Any]) -> schemas.VmWish:
         "farm": given["farm"],
         "cluster": given["cluster"],
         "hosts": list(given["host"]),
+        "lease_days": given["lease_days"],
     }
 
 

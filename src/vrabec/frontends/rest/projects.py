@@ -11,8 +11,10 @@ from ninja import Field, Query, Router, Schema, Status
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Page, PerPage, answers
 from vrabec.lib.clock import parse_time
+from vrabec.models.projects import Project
 from vrabec.services import activity, projects
 from vrabec.services.activity import ActivityQuery
+from vrabec.services.leases import rules_of
 
 Time = Annotated[str, Field(max_length=40, examples=["2026-11-20T14:00:00Z"])]
 router = Router(tags=["projects"], auth=AUTH)
@@ -25,13 +27,30 @@ class ProjectIn(Schema):
     title: Annotated[str, Field(max_length=120)] = ""
 
 
+class LeaseOut(Schema):
+    """How long machines may run, in days; `most_days` null is no limit. Then "archive" or "delete"."""
+
+    days: int
+    most_days: int | None
+    grace_days: int
+    then: str
+
+
 class ProjectOut(Schema):
-    """A project."""
+    """A project. `lease` is null where machines have none."""
 
     id: int
     name: str
     title: str
+    lease: LeaseOut | None
     created_at: datetime
+
+    @staticmethod
+    def of(row: Project) -> ProjectOut:
+        """The schema of a row."""
+        rules = rules_of(row)
+        lease = LeaseOut(**vars(rules)) if rules else None
+        return ProjectOut(id=row.pk, name=row.name, title=row.title, lease=lease, created_at=row.created_at)
 
 
 class AuditOut(Schema):
@@ -80,7 +99,7 @@ class AuditPage(Schema):
 @action("project.list")
 def index(request: HttpRequest) -> list[ProjectOut]:
     """Projects you may see."""
-    return [ProjectOut.from_orm(row) for row in projects.list_projects(actor(request))]
+    return [ProjectOut.of(row) for row in projects.list_projects(actor(request))]
 
 
 @router.post("/projects", response=answers({201: ProjectOut}), operation_id="create_project")
@@ -88,7 +107,7 @@ def index(request: HttpRequest) -> list[ProjectOut]:
 def create(request: HttpRequest, project: ProjectIn) -> Status[ProjectOut]:
     """Make a project."""
     made = projects.create_project(actor(request), name=project.name, title=project.title)
-    return Status(201, ProjectOut.from_orm(made))
+    return Status(201, ProjectOut.of(made))
 
 
 @router.get("/activity", response=answers({200: AuditPage}), operation_id="list_activity", tags=["record"])

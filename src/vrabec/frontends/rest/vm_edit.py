@@ -34,12 +34,16 @@ class SizesIn(Body):
 
 
 class CloneIn(Schema):
-    """The copy of a machine. Keys and password are for its guest; the disk holds those of the original."""
+    """The copy of a machine. Keys and password are for its guest; the disk holds those of the original.
+
+    `lease_days` is how long it may run, null for as long as is usual in its project.
+    """
 
     name: Annotated[str, Field(max_length=300, examples=["web-2"])]
     project: Annotated[str, Field(max_length=300)] = "main"
     ssh_keys: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=100)] = []
     password: Annotated[str, Field(max_length=1000)] = ""
+    lease_days: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
 
 
 def _queued(job: Job) -> Status[VmJob]:

@@ -55,7 +55,10 @@ class PlaceIn(Schema):
 
 
 class VmIn(PlaceIn):
-    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP; `firmware` bios or uefi."""
+    """A machine to make. Sizes in MiB; `address` as 10.0.0.5/24, empty for DHCP; `firmware` bios or uefi.
+
+    `lease_days` is how long it may run, null for as long as is usual in its project.
+    """
 
     name: Annotated[str, Field(max_length=300, examples=["web-1"])]
     address: Annotated[str, Field(max_length=64)] = ""
@@ -64,6 +67,7 @@ class VmIn(PlaceIn):
     password: Annotated[str, Field(max_length=1000)] = ""
     run: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=200)] = []
     user_data: Annotated[str, Field(max_length=100_000)] = ""
+    lease_days: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
 
 
 class VmWordsIn(Body):
@@ -122,6 +126,8 @@ class VmOut(Schema):
 
     `next_cpus` and `next_memory_mib` are what the next start gives, null when it gives the same. `twins` are
     the ids of machines with the same UUID on other hosts, for administrators: copies, or moved by hand.
+
+    `lease_ends_at` is when its lease ends, null for never; `lease_ended_at` when it was switched off for it.
     """
 
     id: int
@@ -156,6 +162,8 @@ class VmOut(Schema):
     starts_with_host: bool
     job: int | None
     since: datetime
+    lease_ends_at: datetime | None
+    lease_ended_at: datetime | None
     created_at: datetime
 
     @staticmethod
@@ -196,6 +204,8 @@ class VmOut(Schema):
             starts_with_host=starts_with_host(vm),
             job=job.pk if job else None,
             since=cell["since"],
+            lease_ends_at=vm.lease_ends_at,
+            lease_ended_at=vm.lease_ended_at,
             created_at=vm.created_at,
         )
 
