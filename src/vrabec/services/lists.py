@@ -28,7 +28,7 @@ SORTS = {
     "cpu": ("-load__cpu_percent", "id"),
 }
 COLUMNS = ("host", "project", "address", "cpu", "memory", "disk", "cpus", "template", "network", "mac", "by",
-           "created")  # fmt: skip
+           "created", "lease")  # fmt: skip
 """What a list can show beside state and name."""
 USUAL_COLUMNS = COLUMNS[:6]
 PER_PAGE = (50, 100, 200)

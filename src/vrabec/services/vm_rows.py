@@ -18,7 +18,7 @@ from vrabec.models.jobs import ACTIVE
 _ROWS = """
     SELECT vm.id, vm.uuid, vm.version, vm.name, vm.seen, vm.state_since, vm.has_agent, vm.is_managed,
         vm.is_ready, vm.address, vm.cpus, vm.memory_mib, vm.disk_mib, vm.tag_line, vm.network, vm.mac,
-        vm.created_at, host.name, host.state, host.state_since,
+        vm.created_at, vm.lease_ends_at, host.name, host.state, host.state_since,
         COALESCE(NULLIF(project.title, ''), project.name, ''), COALESCE(template.title, ''),
         COALESCE(NULLIF(person.full_name, ''), person.username, ''),
         load.seen_at, load.cpu_percent, load.memory_used_mib, load.disk_used_mib,
@@ -65,6 +65,7 @@ class Listed(NamedTuple):
     network: str
     mac: str
     created_at: datetime
+    lease_ends_at: datetime | None
     host: str | None
     host_state: str | None
     host_since: datetime | None
@@ -109,7 +110,9 @@ def listed(ids: Collection[int]) -> list[Listed]:
 
 
 def _dated(row: Listed) -> Listed:
-    return row._replace(state_since=aware(row.state_since), created_at=aware(row.created_at))
+    ends = row.lease_ends_at and aware(row.lease_ends_at)
+    since, made = aware(row.state_since), aware(row.created_at)
+    return row._replace(state_since=since, created_at=made, lease_ends_at=ends)
 
 
 def aware(at: datetime) -> datetime:

@@ -30,6 +30,7 @@ _TITLES = {
     "mac": gettext_noop("MAC address"),
     "by": gettext_noop("Made by"),
     "created": gettext_noop("Created"),
+    "lease": gettext_noop("Lease"),
 }
 
 

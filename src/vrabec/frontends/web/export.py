@@ -54,6 +54,7 @@ _CELLS: dict[str, tuple[Cell, ...]] = {
     "created": (
         (gettext_noop("Created, UTC"), lambda row: f"{row.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
     ),
+    "lease": ((gettext_noop("Lease"), lambda row: row.lease.text if row.lease else None),),
 }
 
 

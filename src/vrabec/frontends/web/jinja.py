@@ -29,6 +29,7 @@ _FILTERS = (
     "used_of",
     "share",
     "time",
+    "day",
     "age",
     "lasting",
     "machines",

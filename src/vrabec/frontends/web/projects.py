@@ -19,6 +19,7 @@ from vrabec.lib.errors import Conflict, Invalid
 from vrabec.models.projects import Project
 from vrabec.models.vms import Seen, Vm
 from vrabec.services.access import own_grants
+from vrabec.services.leases import rules_of
 from vrabec.services.permissions import may
 from vrabec.services.projects import create_project, get_project, list_projects
 from vrabec.services.quotas import budget_of
@@ -66,6 +67,8 @@ def _show(request: PageRequest, project: Project, form: Filled | None = None) ->
         "shares": shares,
         "creates": may(request.actor, "vm.create", project),
         "own": _own(request.actor, project),
+        "lease": rules_of(project),
+        "leases": may(request.actor, "project.lease", project),
         "quotas": bars_of([budget_of(project)], request.person.username),
         **_counts(request.actor, project),
         **(cards(request, project, form) if shares else {}),

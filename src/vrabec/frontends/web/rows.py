@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils.translation import gettext
 
 from vrabec.frontends.web import show
+from vrabec.frontends.web.leases import Lease, lease_of
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen
 from vrabec.services.states import Shown, shown_vm
@@ -45,6 +46,7 @@ class VmRow:
     mac: str
     by: str
     created_at: datetime
+    lease: Lease | None
 
     @property
     def disk_rate(self) -> int | None:
@@ -85,6 +87,7 @@ def vm_row(vm: Listed, job: Job | None, *, with_host: bool) -> VmRow:
         mac=vm.mac,
         by=vm.by,
         created_at=vm.created_at,
+        lease=lease_of(vm.lease_ends_at),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from django.utils.formats import number_format
@@ -87,6 +87,13 @@ def time(value: datetime | None, style: str = "short") -> Markup | str:
     text = hour if today and style == "short" else f"{moment.day} {moment:%b %Y}, {hour}"
     stamp = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
     return Markup('<time datetime="{}" data-time="{}">{}</time>').format(stamp, style, text)
+
+
+def day(value: date | None, *, with_year: bool = True) -> str:
+    """A day that is the same wherever it is read, as that of a lease: "12 Feb 2027"; None -> a dash."""
+    if value is None:
+        return NOTHING
+    return f"{value.day} {value:%b %Y}" if with_year else f"{value.day} {value:%b}"
 
 
 def age(value: datetime | None) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import Problem, count_of, problems_of
+from vrabec.frontends.web.leases import days_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.quotas import bars_of
 from vrabec.lib.actor import Actor
@@ -22,6 +23,7 @@ from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Firmware
 from vrabec.services.clusters import list_clusters
 from vrabec.services.hosts import list_networks
+from vrabec.services.leases import rules_of
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
 from vrabec.services.projects import projects_for
@@ -57,6 +59,7 @@ class Typed:
     cluster: str = ""
     hosts: str = ""
     user_data: str = ""
+    lease: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def wish_of(typed: Typed) -> VmWish:
         cluster=typed.cluster,
         hosts=_names(typed.hosts),
         user_data=_as_sent(typed.user_data),
+        lease_days=days_of(typed.lease, "lease_days"),
     )
 
 
@@ -133,6 +137,7 @@ def command_of(typed: Typed) -> str:
     lines += [
         [f"--{option}", getattr(typed, option)] for option in ("farm", "cluster") if getattr(typed, option)
     ]
+    lines += [["--lease", typed.lease]] if typed.lease else []
     lines += [["--host", host] for host in _names(typed.hosts)]
     lines += [["--user-data", "FILE"]] if typed.user_data.strip() else []
     return " \\\n    ".join(shlex.join(words) for words in lines)
@@ -197,6 +202,7 @@ def _form(
     typed = _with_defaults(typed, projects, templates, networks)
     payer = next((project for project in projects if project.name == typed.project), None)
     context = {
+        "leases": {project.name: rules for project in projects if (rules := rules_of(project))},
         "quotas": bars_of(budgets(request.actor, project=payer), request.person.username),
         "typed": typed,
         "problems": problems or {},

@@ -13,6 +13,7 @@ from vrabec.frontends.web.activity import lines
 from vrabec.frontends.web.columns import Choice, address_of, columns_of
 from vrabec.frontends.web.drawer import MAX_ROWS
 from vrabec.frontends.web.history import history_of
+from vrabec.frontends.web.leases import lease_on, may_extend
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.paging import Pager, page_number, paged
 from vrabec.frontends.web.per_page import per_page_of
@@ -212,6 +213,8 @@ def about(actor: Actor, vm: Vm) -> dict[str, Any]:
         "may_xml": found.may("vm.xml", vm),
         "may_screen": found.may("vm.screen", vm),
         "may_share": found.may("vm.share", vm),
+        "may_extend": may_extend(found, vm),
+        "lease": lease_on(vm),
     }
 
 

@@ -48,6 +48,7 @@ function command() {
   if (value("firmware") !== "bios") lines.push(["--firmware", value("firmware")]);
   if (value("clone") !== "linked") lines.push(["--clone", value("clone")]);
   for (const option of ["farm", "cluster"]) if (value(option)) lines.push([`--${option}`, value(option)]);
+  if (value("lease")) lines.push(["--lease", value("lease")]);
   for (const host of value("hosts").split(/[\s,]+/).filter(Boolean)) lines.push(["--host", host]);
   if (value("user_data").trim()) lines.push(["--user-data", "FILE"]);
   return lines.map((words) => words.map(quote).join(" ")).join(" \\\n    ");
@@ -62,7 +63,19 @@ function showRoom(memory) {
   }
 }
 
+function showLease() {
+  const field = form.querySelector("[data-lease]");
+  if (!field) return;
+  const project = value("project");
+  const known = [...form.querySelectorAll("[data-lease-of]")];
+  for (const words of known) words.hidden = words.dataset.leaseOf !== project;
+  // After a refusal the sentence stands there, and the field stays.
+  field.hidden = known.length > 0 && known.every((words) => words.hidden);
+  field.querySelector("input").disabled = field.hidden;
+}
+
 function refresh() {
+  showLease();
   const chosen = amounts();
   text("sum-name", value("name") || form.dataset.title);
   text("sum-what", summary(chosen));
