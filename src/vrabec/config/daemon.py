@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -94,7 +93,7 @@ def create_admin(username: str, url: str) -> None:
     from vrabec.services.people import create_administrator, make_sign_in_link
 
     admin = create_administrator(username)
-    base = (url or config.public_url).rstrip("/") or f"https://{socket.gethostname()}:{config.port}"
+    base = url.rstrip("/") or config.reached_at
     click.echo(f"{base}/sign-in/link/{make_sign_in_link(admin, is_way_back=True)}")
 
 
@@ -118,6 +117,20 @@ def verify_audit() -> None:
     if faults:
         raise Conflict("The record is not as it was written.")
     click.echo(f"{lines} lines, all as they were written.")
+
+
+@vrabecd.command("mail-test")
+@click.argument("address")
+def mail_test(address: str) -> None:
+    """Send a mail to ADDRESS now, as the settings say."""
+    config = config_as_owner()
+    if not config.mail_server:
+        raise click.ClickException("No mail is sent: set mail_server and mail_from, see vrabecd config.")
+    set_up_django()
+    from vrabec.workflows.mail import send_test
+
+    send_test(config, address)
+    click.echo(f"{config.mail_server} took a mail to {address}: look whether it came.")
 
 
 @vrabecd.command("config")

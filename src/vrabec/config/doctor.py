@@ -24,6 +24,7 @@ from django.apps import apps
 import vrabec
 from vrabec.config.database import require_not_later
 from vrabec.config.files import SEAL_KEY, Config, config_path, database_settings, read_config
+from vrabec.config.mail import look_at_mail
 from vrabec.config.port import who_listens
 from vrabec.config.tls import fingerprint
 from vrabec.lib import ssh
@@ -182,6 +183,7 @@ def _secrets(config: Config) -> Iterator[Finding]:
         config.certificate_key_path,
     ]
     files = [*keys, *(data / "backups").glob("*")]
+    files += [Path(config.mail_password_file)] if config.mail_password_file else []
     if urlsplit(config.database).password:
         files.append(config_path())
     open_ones = [path for path in files if path.exists() and path.stat().st_mode & _OTHERS]
@@ -393,7 +395,8 @@ CHECKS: dict[str, Check] = {
     "port": _service,
     "console": _console,
     "tools": _tools,
+    "mail": look_at_mail,
     "hosts": _hosts,
 }
 """By name, in order."""
-_ON_DJANGO = ("database", "hosts")
+_ON_DJANGO = ("database", "mail", "hosts")

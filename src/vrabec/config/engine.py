@@ -32,13 +32,14 @@ def run() -> None:
     from vrabec.jobs.lock import EngineLock
     from vrabec.services.chain import link_rest
     from vrabec.workflows import register_all
+    from vrabec.workflows.mail import Post
 
     EngineLock().take()
     if ids := link_rest():
         logger.warning("lines of the record had no link, and were linked: %s", ids)
     register_all()
     engine = Engine(settings.VRABEC_CONFIG.job_threads)
-    fleet = Fleet()
+    fleet, post = Fleet(), Post()
 
     def stop(number: int, frame: FrameType | None) -> None:
         engine.stop()
@@ -46,10 +47,13 @@ def run() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fleet.start()
+    if settings.VRABEC_CONFIG.mail_server:
+        post.start()
     try:
         engine.run()
     finally:
         fleet.stop()
+        post.stop()
     logger.info("the engine has stopped")
 
 

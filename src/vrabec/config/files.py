@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import tomllib
 from dataclasses import dataclass, fields
 from ipaddress import ip_network
@@ -89,8 +90,27 @@ class Config:
     """Addresses and networks of those proxies, as they reach Vrabec: ["127.0.0.1"]."""
     require_second_factor: tuple[str, ...] = ()
     """Built-in roles that ask for a second factor: ["administrator"]. A site's own say so themselves."""
+    mail_server: str = ""
+    """The SMTP server that takes Vrabec's mail to people: "smtp.example.org"; "": nobody gets any."""
+    mail_port: int = 587
+    """Its port: 587 with starttls, 465 with tls, 25 for a relay that knows this machine."""
+    mail_security: str = "starttls"
+    """How the line to it is kept private: "starttls", "tls" or "none"."""
+    mail_ca: str = ""
+    """PEM file with the authority of its certificate; "" for those of this machine."""
+    mail_user: str = ""
+    """Who Vrabec is there; "": it asks for nobody."""
+    mail_password_file: str = ""
+    """A file with the password there, which Vrabec alone should be able to read."""
+    mail_from: str = ""
+    """The address that mail comes from: "vrabec@example.org"."""
     public_url: str = ""
     """How people reach Vrabec behind a proxy: "https://cloud.example.org"; "" for this host and port."""
+
+    @property
+    def reached_at(self) -> str:
+        """The address of this controller, as people reach it."""
+        return self.public_url.rstrip("/") or f"https://{socket.gethostname()}:{self.port}"
 
     @property
     def certificate_path(self) -> Path:
@@ -132,7 +152,9 @@ def read_config(path: Path) -> Config:
     _check_oidc(path, values.get("oidc_issuer", ""), values.get("oidc_client_id", ""))
     _check_proxy_user(path, values.get("proxy_user_header", ""), values.get("proxy_user_from", ()))
     _check_ldap(path, values.get("ldap_url", ""), values.get("ldap_users", ""))
-    return Config(**values)
+    made = Config(**values)
+    _check_mail(path, made)
+    return made
 
 
 BUILT_IN_ROLES = ("administrator", "operator", "owner", "member", "cloner", "viewer")
@@ -218,6 +240,24 @@ def _check_proxy_user(path: Path, header: str, believed: tuple[str, ...]) -> Non
             "%(path)s: proxy_user_header and proxy_user_from go together: set both.",
             path=str(path),
             field="proxy_user_from",
+        )
+
+
+def _check_mail(path: Path, config: Config) -> None:
+    known = ("starttls", "tls", "none")
+    if config.mail_security not in known:
+        raise Invalid(
+            "%(path)s: mail_security must be one of %(known)s.",
+            path=str(path),
+            known=", ".join(known),
+            field="mail_security",
+        )
+    name, at, domain = config.mail_from.rpartition("@")
+    if config.mail_server and not (name and at and domain and config.mail_from.isprintable()):
+        raise Invalid(
+            "%(path)s: mail_server needs mail_from, too: an address such as vrabec@example.org.",
+            path=str(path),
+            field="mail_from",
         )
 
 

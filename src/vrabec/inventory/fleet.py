@@ -23,6 +23,7 @@ from vrabec.services.balance_clock import queue_due_balances
 from vrabec.services.baselines import due
 from vrabec.services.history import forget_deleted
 from vrabec.services.lease_clock import end_leases
+from vrabec.services.lease_mail import write_lease_mail
 from vrabec.services.screens import take_wanted
 from vrabec.services.sessions import forget_expired
 
@@ -108,6 +109,7 @@ class Fleet(Thread):
         if time.monotonic() >= self._next_lease:
             self._next_lease = time.monotonic() + LEASE_SECONDS
             end_leases()
+            write_lease_mail()
         if time.monotonic() >= self._next_clock:
             self._next_clock = time.monotonic() + CLOCK_SECONDS
             queue_due_balances()

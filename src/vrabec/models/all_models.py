@@ -8,6 +8,7 @@ from vrabec.models.grants import Grant, Withheld
 from vrabec.models.hosts import Host
 from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job, JobLine
+from vrabec.models.mail import Mail
 from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
 from vrabec.models.roles import Role
@@ -31,6 +32,7 @@ __all__ = [
     "Job",
     "JobLine",
     "Link",
+    "Mail",
     "Membership",
     "Passkey",
     "Project",

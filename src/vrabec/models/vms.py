@@ -83,7 +83,8 @@ class Vm(models.Model):
     without one it is the project's.
     `pinned_to` are the only hosts that it may be on; none: any.
     `is_lost`: deleted because its host had it no more, or is no host of ours; it comes back when it is seen.
-    `lease_ends_at` is when its lease ends, None for never; `lease_ended_at` when it was switched off for it.
+    `lease_ends_at` is when its lease ends, None for never; `lease_ended_at` when it was switched off for it,
+    `lease_told_days` of how many days before the end its people were told.
     `file_stem` begins the names of the files we made for it, on its host: a rename does not change it.
     """
 
@@ -130,6 +131,7 @@ class Vm(models.Model):
     )
     lease_ends_at = models.DateTimeField(null=True, blank=True)
     lease_ended_at = models.DateTimeField(null=True, blank=True)
+    lease_told_days = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     is_lost = models.BooleanField(default=False)

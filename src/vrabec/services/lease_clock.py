@@ -18,6 +18,7 @@ from vrabec.models.changes import changed
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Then
 from vrabec.models.vms import Seen, Vm, VmQuerySet
+from vrabec.services.lease_mail import write_ended
 from vrabec.services.leases import rules_of
 from vrabec.services.record import record
 from vrabec.services.verbs import host_answers, queue_verb, require_verb
@@ -38,7 +39,7 @@ def end_leases() -> int:
 
 def _over() -> VmQuerySet:
     rows = Vm.objects.present().filter(is_managed=True, lease_ends_at__lte=now())
-    return rows.filter(seen__in=(*_ON, *_AT_REST)).select_related("host", "project")
+    return rows.filter(seen__in=(*_ON, *_AT_REST)).select_related("host", "project", "owner", "owner_group")
 
 
 def _end(vm: Vm) -> bool:
@@ -52,6 +53,7 @@ def _end(vm: Vm) -> bool:
             job = _switch_off(vm) if vm.seen in _ON else None
             if vm.lease_ended_at is None:
                 record(SYSTEM, "vm.lease_end", of=vm, job=job)
+                write_ended(vm)
             changed("vm", vm.pk)
     except (Conflict, WrongState):
         return False  # another job works on it: in a minute

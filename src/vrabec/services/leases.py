@@ -26,6 +26,8 @@ from vrabec.services.verbs import NOT_OURS
 
 MOST_DAYS = 3650
 USUAL_GRACE_DAYS = 14
+DAYS_BEFORE = (1, 3, 14)
+"""So many days before the end people are told."""
 NOON = time(12, tzinfo=UTC)
 
 
@@ -109,7 +111,7 @@ def _change_present(project: Project, rules: LeaseRules | None, *, also_present:
     else:
         return 0
     ids = list(touched.values_list("pk", flat=True))
-    touched.update(lease_ends_at=end, lease_ended_at=None, version=F("version") + 1)
+    touched.update(lease_ends_at=end, lease_ended_at=None, lease_told_days=None, version=F("version") + 1)
     changed("vm", *ids)
     return len(ids)
 
@@ -138,6 +140,17 @@ def day_in(days: int) -> date:
 def end_on(day: date) -> datetime:
     """When a lease ends whose last day this is."""
     return datetime.combine(day, NOON)
+
+
+def told_for(end: datetime | None) -> int | None:
+    """Which of DAYS_BEFORE have passed for a lease that ends then: who has just chosen the day knows it."""
+    left = end - now() if end else timedelta.max
+    return next((days for days in DAYS_BEFORE if left <= timedelta(days=days)), None)
+
+
+def begin_lease(vm: Vm, end: datetime | None) -> None:
+    """Give a machine, not saved yet, its first end."""
+    vm.lease_ends_at, vm.lease_told_days = end, told_for(end)
 
 
 def reach(actor: Actor, project: Project | None) -> Reach:
@@ -177,7 +190,8 @@ def extend_vm(actor: Actor, *, vm: Vm, wish: LeaseWish) -> Vm:
         row = Vm.objects.select_for_update().get(pk=vm.pk)
         if job := Job.objects.active().filter(vm=vm, kind="vm.delete").first():
             raise in_the_way(vm.name, job)
-        Vm.objects.filter(pk=vm.pk).update(lease_ends_at=end, lease_ended_at=None, version=F("version") + 1)
+        fresh = {"lease_ends_at": end, "lease_ended_at": None, "lease_told_days": told_for(end)}
+        Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1, **fresh)
         record(actor, "vm.extend", of=vm, before=_said(row.lease_ends_at), after=_said(end))
         changed("vm", vm.pk)
     vm.lease_ends_at, vm.lease_ended_at = end, None

@@ -12,7 +12,7 @@ from vrabec.lib.passwords import hash_password
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.vms import Vm, Wished, file_stem
-from vrabec.services.leases import first_end
+from vrabec.services.leases import begin_lease, first_end
 from vrabec.services.permissions import require
 from vrabec.services.placement import take_lock
 from vrabec.services.queue import in_the_way, queue_vm_job
@@ -54,7 +54,7 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
         _require_no_other(vm)
         require_free_name(wish.name, project)
         made = _made(actor, vm, wish.name, project)
-        made.lease_ends_at = lease_ends_at
+        begin_lease(made, lease_ends_at)
         Purse().take(payers_of(made), amounts_of(made, runs=False))
         save_new(made)
         made.pinned_to.set(vm.pinned_to.all())

@@ -21,7 +21,7 @@ from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.services.hosts import hosts_named
 from vrabec.services.jobs import FAILED
-from vrabec.services.leases import first_end
+from vrabec.services.leases import begin_lease, first_end
 from vrabec.services.permissions import require
 from vrabec.services.placement import Ask, Placement, choose, explained, require_room, take_lock
 from vrabec.services.projects import get_project
@@ -61,7 +61,7 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
         require_free_name(wish.name, project)
         host_id = choose(actor, _ask(wish, template, project)).id
         vm = _made(actor, wish, project, template, host_id)
-        vm.lease_ends_at = lease_ends_at
+        begin_lease(vm, lease_ends_at)
         Purse().take(payers_of(vm), amounts_of(vm, runs=True))
         save_new(vm)
         vm.pinned_to.set(pinned)
