@@ -42,6 +42,7 @@ PAGES = {
     "clone": "/machines/15/clone",
     "delete": "/machines/13/delete",
     "create": "/machines/new",
+    "mine": "/mine",
     "nothing": "/?q=nowhere",
     "filtered": "/?state=running&host=kvm1&sort=memory",
     "hosts": "/hosts",

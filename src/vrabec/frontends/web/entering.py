@@ -15,8 +15,10 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 
 from vrabec.frontends.web.access import address_of, see_other
+from vrabec.frontends.web.home import home_of
 from vrabec.lib.agents import short_agent
 from vrabec.models.users import User
+from vrabec.services.people import actor_of
 from vrabec.services.session_store import ADDRESS, AGENT
 
 STEP_SECONDS = 300
@@ -55,7 +57,7 @@ def finish(request: HttpRequest, user: User) -> HttpResponse:
     """Go on after the second step, or after one that stands for both."""
     found = _waits(request)
     begin(request, user, found.get("marks"))
-    return see_other(request, str(found.get("to") or reverse("vms")))
+    return see_other(request, str(found.get("to") or reverse(home_of(actor_of(user)))))
 
 
 def begin(request: HttpRequest, user: User, marks: dict[str, str] | None = None) -> None:

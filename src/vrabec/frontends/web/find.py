@@ -36,6 +36,7 @@ _ASKED = ("power_off", "delete")
 _OFFERED = ("start", "resume", "shutdown", "reboot")
 _PAGES = (
     ("vms", "device-desktop", gettext_noop("Machines"), "vm.list"),
+    ("mine", "user", gettext_noop("My machines"), "vm.list"),
     ("vm-new", "plus", gettext_noop("New machine"), "vm.list"),
     ("hosts", "server-2", gettext_noop("Hosts"), "host.list"),
     ("templates", "stack-2", gettext_noop("Templates"), "template.list"),

@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from vrabec.frontends.web.drawer import Drawer, drawer_of, shown_in
+from vrabec.frontends.web.home import home_of
 from vrabec.models.vms import Vm
-from vrabec.services.permissions import may
+from vrabec.services.permissions import may, may_somewhere
 from vrabec.services.places import Branch, Places, places
 
 OPEN_JOBS_COOKIE = "vrabec_jobs"
@@ -40,6 +41,7 @@ class Frame:
     """What the shell shows."""
 
     user: str
+    home: str
     places: list[Place]
     branch_kind: str
     tree: tuple[Branch, ...]
@@ -53,6 +55,7 @@ def frame_of(request: Any, vm: Vm | None = None) -> Frame:
     known = places(request.actor, opened=_opened(request), here=vm)
     return Frame(
         user=request.actor.name,
+        home=reverse(home_of(request.actor)),
         places=_menu(request, known),
         branch_kind=known.branch_kind,
         tree=known.branches,
@@ -78,6 +81,9 @@ def _menu(request: Any, known: Places) -> list[Place]:
         lines.insert(-1, (gettext("People"), "people", "users", None))
     if known.branch_kind != "host":
         del lines[1]
+    if may_somewhere(request.actor, "vm.create"):
+        begins = home_of(request.actor) == "mine"
+        lines.insert(0 if begins else 1, (gettext("My machines"), "mine", "user", None))
     return [_place(request, *line) for line in lines]
 
 

@@ -106,7 +106,13 @@ def extend(request: PageRequest, vm_id: int) -> HttpResponse:
         else gettext("%(name)s has no end now.")
     )
     messages.success(request, said % {"name": vm.name, "day": show.day(vm.lease_ends_at)})
-    return see_other(request, reverse("vm", args=[vm.pk]))
+    return see_other(request, _back(request, vm))
+
+
+def _back(request: PageRequest, vm: Vm) -> str:
+    """Where the form was opened: one's own machines, or the machine's page."""
+    is_mine = "mine" in (request.GET.get("back"), request.POST.get("back"))
+    return reverse("mine") if is_mine else reverse("vm", args=[vm.pk])
 
 
 def _wish(typed: dict[str, str]) -> LeaseWish:
@@ -138,6 +144,8 @@ def _extend_form(
         "within": within,
         "least": day_in(1).isoformat(),
         "last": show.day(within.last) if within.last else "",
+        "back": _back(request, vm),
+        "is_mine": _back(request, vm) == reverse("mine"),
     }
     return ask(request, "vms/extend.html", context, error)
 

@@ -45,7 +45,7 @@ def back(request: HttpRequest) -> HttpResponse:
     except VrabecError as error:
         return refused(request, error)
     wish = request.session.get(NEXT, "")
-    return entering.enter(request, user, next_path(wish))
+    return entering.enter(request, user, next_path(wish, user))
 
 
 def _vouched(request: HttpRequest) -> identities.Vouched:

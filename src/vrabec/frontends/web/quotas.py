@@ -36,11 +36,12 @@ RUNNING = "counts_running"
 
 @dataclass(frozen=True)
 class Bar:
-    """One limit: `percent` of it is taken."""
+    """One limit: `percent` of it is taken; `words` say how much, `left` what there still is."""
 
     title: str
     words: str
     percent: int
+    left: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def _bars(budget: Budget) -> Iterable[Bar]:
                 "taken": _shown(what, taken),
                 "most": _shown(what, most),
             }
-            yield Bar(gettext(_TITLES[what]), words, min(100, 100 * taken // most) if most else 100)
+            left = {"left": _shown(what, max(0, most - taken)), "most": _shown(what, most)}
+            said = gettext("%(left)s left of %(most)s") % left
+            yield Bar(gettext(_TITLES[what]), words, min(100, 100 * taken // most) if most else 100, said)
 
 
 def _shown(what: str, amount: int) -> str:

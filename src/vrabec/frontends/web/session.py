@@ -12,6 +12,7 @@ from vrabec.frontends.web.access import PROXIED, PageRequest, address_of, page, 
 from vrabec.frontends.web.entering import enter
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import Problem, problems_of
+from vrabec.frontends.web.home import home_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.place import can_have_passkeys
 from vrabec.lib.errors import Invalid, TooMany, Unauthenticated, Unavailable, VrabecError
@@ -36,7 +37,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         )
     except (Unauthenticated, TooMany, Unavailable) as error:
         return _asked(request, name, {"": Problem(say(error))}, error.status)
-    return enter(request, user, next_path(wanted(request)))
+    return enter(request, user, next_path(wanted(request), user))
 
 
 def _by_word(request: HttpRequest, source: Source, name: str) -> HttpResponse:
@@ -46,7 +47,7 @@ def _by_word(request: HttpRequest, source: Source, name: str) -> HttpResponse:
     except Unauthenticated as error:
         return refused(request, error)
     marks = {PROXIED: name} if source == Source.PROXY else {}
-    return enter(request, user, next_path(wanted(request)), marks)
+    return enter(request, user, next_path(wanted(request), user), marks)
 
 
 @page(None, methods=("GET", "POST"))
@@ -80,7 +81,7 @@ def set_password(request: PageRequest) -> HttpResponse:
         change_password(request)
     except (Invalid, TooMany) as error:
         return _password_asked(request, problems_of(error), error.status)
-    return see_other(request, reverse("vms"))
+    return see_other(request, reverse(home_of(request.actor)))
 
 
 def change_password(request: PageRequest) -> None:
@@ -125,7 +126,7 @@ def wanted(request: HttpRequest) -> str:
     return (request.POST.get("next") or request.GET.get("next") or "")[:2000]
 
 
-def next_path(wish: str) -> str:
-    """Where to go after signing in: a page of ours that they wanted, or the machines."""
+def next_path(wish: str, user: User) -> str:
+    """Where to go after signing in: a page of ours that they wanted, or where `user` begins."""
     ours = wish.startswith("/") and url_has_allowed_host_and_scheme(wish, allowed_hosts=None)
-    return wish if ours else reverse("vms")
+    return wish if ours else reverse(home_of(people.actor_of(user)))

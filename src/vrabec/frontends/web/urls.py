@@ -21,6 +21,7 @@ from vrabec.frontends.web import (
     jobs,
     leases,
     maintenance,
+    mine,
     openid,
     people,
     per_page,
@@ -47,6 +48,8 @@ from vrabec.frontends.web import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", vms.index, name="vms"),
+    path("mine", mine.index, name="mine"),
+    path("mine/<int:vm_id>", mine.card, name="mine-card"),
     path("machines.csv", export.vms_csv, name="vms-csv"),
     path("machines/new", vm_new.new, name="vm-new"),
     path("machines/new/placement", vm_place.show, name="vm-new-placement"),

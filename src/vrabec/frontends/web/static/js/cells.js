@@ -39,7 +39,7 @@ const PAINT = {
     setText(element.querySelector(".state-note"), note(cell));
     element.dataset.v = cell.v;
     const actions = document.querySelector(`[data-actions="${cell.id}"]`);
-    if (changed && actions && element.closest(".object-title")) htmx.trigger(actions, "vm-changed");
+    if (changed && actions && element.closest(".object-title, .machine-card")) htmx.trigger(actions, "vm-changed");
   },
   tree(element, cell) {
     paintState(element, cell);
