@@ -176,3 +176,30 @@ class Payer(TypedDict, total=False):
     project: str
     user: str
     group: str
+
+
+class RequestWish(TypedDict, total=False):
+    """What to ask for: limits of your quota, or a machine's lease until a day."""
+
+    vm: int
+    until: str
+    vms: int | None
+    cpus: int | None
+    memory_mib: int | None
+    disk_mib: int | None
+
+
+class Request(TypedDict):
+    """What somebody asked for. `granted` is None while it is open."""
+
+    id: int
+    kind: str
+    user: str
+    vm: int | None
+    asks: str
+    why: str
+    created_at: str
+    granted: bool | None
+    word: str
+    answered_by: str | None
+    may_answer: bool

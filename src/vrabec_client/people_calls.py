@@ -190,6 +190,22 @@ class PeopleCalls(Calls):
         """Let a project have no leases. Raises NotFound, Forbidden."""
         return cast("schemas.Project", self._delete(f"/projects/{quote(project, safe='')}/lease"))
 
+    def list_requests(self) -> list[people.Request]:
+        """Your requests, and those that you may answer, open ones first."""
+        return cast("list[people.Request]", self._get("/requests"))
+
+    def create_request(self, why: str, **wish: Unpack[people.RequestWish]) -> people.Request:
+        """Ask for more of your quota, or with `vm` and `until` for a longer lease.
+
+        Raises Invalid, Conflict while you wait for an answer to the same, Forbidden.
+        """
+        return cast("people.Request", self._post("/requests", {"why": why, **wish}))
+
+    def answer_request(self, request_id: int, *, granted: bool, word: str = "") -> people.Request:
+        """Grant or decline. Raises NotFound, Conflict when it was answered, Forbidden."""
+        body = {"granted": granted, "word": word}
+        return cast("people.Request", self._post(f"/requests/{request_id:d}/answer", body))
+
     def get_quota(self, **whose: Unpack[people.Payer]) -> people.Budget:
         """How much somebody, or you, may take, and takes. Raises NotFound, Invalid, Forbidden."""
         return cast("people.Budget", self._get("/quotas", dict(whose)))

@@ -5,6 +5,7 @@ same site: what one of them changes is taken back before the next.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 
 from tests.cast import Site
+from vrabec.lib.clock import now
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.jobs import Job
+from vrabec.models.requests import LEASE, Request
 from vrabec.models.roles import Role
 from vrabec.models.users import Group, Membership
 from vrabec.services.tokens import list_tokens
@@ -74,6 +77,8 @@ def furnish(site: Site) -> None:
     Membership.objects.create(group=Group.objects.create(name="botany"), user=site.viewer.user)
     Role.objects.create(name="night-shift", verb_line=" vm.view ")
     Withheld.objects.create(vm=site.vm, user=site.viewer.user, verb="vm.xml")
+    asked = {"until": now().date() + timedelta(days=9), "why": "a thesis", "created_at": now()}
+    Request.objects.create(kind=LEASE, vm=site.vm, user=site.teammate.user, **asked)
 
 
 def aim(case: Case, site: Site) -> None:
@@ -103,4 +108,5 @@ def real_id(name: str, site: Site) -> int | None:
         "grant_id": Grant.objects.get(user=site.teammate.user).pk,
         "group_id": Group.objects.get(name="botany").pk,
         "withheld_id": Withheld.objects.get().pk,
+        "request_id": Request.objects.get().pk,
     }.get(name)

@@ -235,6 +235,9 @@ def leases_begin_and_end(rest: Rest, one: str) -> None:
     assert rest("POST", f"{one}/extend", {"no_end": True})["lease_ends_at"] is None
     rest("POST", f"{one}/extend", {"days": 0}, status=422)
     assert rest("DELETE", f"/projects/{project}/lease")["lease"] is None
+    asked = rest("POST", "/requests", {"vms": 99, "why": "a course"}, status=201)
+    assert [found["asks"] for found in rest("GET", "/requests")] == ["99 machines"]
+    assert rest("POST", f"/requests/{asked['id']}/answer", {"granted": False})["granted"] is False
 
 
 def people_come_and_go(rest: Rest) -> None:

@@ -25,6 +25,12 @@ PEOPLE = CAST[3:]
 OF_A_PROJECT = ("vm.create", "vm.place", "project.view", "project.share", "project.lease")
 FORMS = ("vm-new", "vm-new-placement")
 """Forms for any project in which one may make machines: the stranger, too, has one."""
+HEARD_OF_BY = {
+    "take": ("viewer", "owner", "administrator"),  # the viewer's own
+    "answer_request": ("owner", "operator", "administrator"),
+    "request-answer": ("owner", "operator", "administrator"),
+}
+"""Routes about what nobody else hears of."""
 ASKED = {"list_grants": "site.share", "give": "project.share"}
 """What routes ask for that are about any scope, as they are called here."""
 
@@ -81,8 +87,8 @@ def expected(route: Route, who: str) -> set[int] | None:
         return None
     if who in WITHOUT_A_PERSON:
         return WITHOUT_A_PERSON[who](verb)
-    if route.name == "take":  # the viewer's own, which nobody hears of who may not share the project
-        return None if who in ("viewer", "owner", "administrator") else {404}
+    if route.name in HEARD_OF_BY:
+        return None if who in HEARD_OF_BY[route.name] else {404}
     if ACTIONS[verb] is Level.SIGNED_IN or who == "administrator":
         return None
     if who == "stranger" and is_of_a_project(route):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.frontend.routes import CAST, NARROW_VERBS, PEOPLE, REST, WEB, Route, 
 from vrabec.frontends.live.app import ROUTES
 from vrabec.frontends.live.gate import Caller, admit
 from vrabec.lib import ssh
+from vrabec.lib.clock import now
 from vrabec.lib.errors import Unauthenticated
 from vrabec.lib.fit import Needs
 from vrabec.models.clusters import Cluster
@@ -21,6 +23,7 @@ from vrabec.models.factors import Passkey
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job
+from vrabec.models.requests import LEASE, Request
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
 from vrabec.models.sessions import Session
@@ -59,6 +62,8 @@ BODIES = {
     "resize_vm": {"cpus": 2},
     "extend_vm": {"no_end": False, "days": 30},
     "set_lease": {"days": 30},
+    "create_request": {"vms": 9, "why": "a course"},
+    "answer_request": {"granted": False},
     "clone_vm": {"name": "copy", "project": "alpha"},
     "build_template": {"builder": "tiny"},
     "add_host": {"name": "kvm9", "uri": "test:///default"},
@@ -212,6 +217,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "branch_id",
         "view_id",
         "user_id",
+        "request_id",
         "group_id",
         "source",
         "username",
@@ -233,6 +239,7 @@ _MADE: dict[str, Callable[[Site], object]] = {
     "cluster_id": lambda site: Cluster.objects.get_or_create(name="empty")[0].pk,
     "user_id": lambda site: vouched_for().pk,
     "source": lambda site: "ldap",
+    "request_id": lambda site: _request(site).pk,
     "kind": lambda site: "project",
     "name": lambda site: "alpha",
     "username": lambda site: "tom",
@@ -274,6 +281,14 @@ _OWN: dict[str, Callable[[Person], int]] = {
     "view_id": lambda person: save_view(person.actor, ViewWish(name="kept")).pk,
 }
 """What everybody has of their own."""
+
+
+def _request(site: Site) -> Request:
+    """An open one for a longer lease."""
+    petr = User.objects.get_or_create(username="petr")[0]
+    asks = {"kind": LEASE, "vm": site.vm, "user": petr}
+    rest = {"until": now().date() + timedelta(days=9), "why": "a thesis", "created_at": now()}
+    return Request.objects.get_or_create(**asks, defaults=rest)[0]
 
 
 def _group(site: Site) -> Group:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cast import Site, make_host, site
 from tests.service.test_leases import PAST, leased
+from vrabec.inventory.fleet import Fleet
 from vrabec.lib.clock import now
 from vrabec.models.audit import Audit
 from vrabec.models.hosts import Host, HostState
@@ -154,3 +155,11 @@ def test_each_machine_goes_its_own_way(leased: Site) -> None:
         leased.make_vm(name, host=host, seen=Seen.RUNNING, lease_ends_at=PAST)
     assert end_leases() == 2
     assert set(Job.objects.values_list("subject_name", flat=True)) == {"one", "three"}
+
+
+def test_the_engines_clock_does_it(leased: Site) -> None:
+    over()
+    clock = Fleet()
+    clock._keep_time()
+    clock._keep_time()
+    assert Job.objects.get().kind == "vm.shutdown"

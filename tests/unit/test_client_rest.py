@@ -69,6 +69,7 @@ SAME = {
     "KeyOut": fleet.SshKey,
     "ProjectOut": schemas.Project,
     "LeaseOut": schemas.Lease,
+    "RequestOut": people.Request,
     "AccountOut": people.Account,
     "NewAccount": people.NewAccount,
     "AccountChange": people.AccountWish,

@@ -11,6 +11,7 @@ from vrabec.models.jobs import Job, JobLine
 from vrabec.models.mail import Mail
 from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
+from vrabec.models.requests import Request
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
 from vrabec.models.sessions import Session
@@ -38,6 +39,7 @@ __all__ = [
     "Project",
     "Quota",
     "RecoveryCode",
+    "Request",
     "Role",
     "SavedView",
     "Session",

@@ -25,6 +25,7 @@ from vrabec_client.cli import (
     people,
     projects,
     quotas,
+    requests,
     session,
     sessions,
     templates,
@@ -68,7 +69,7 @@ for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
     clusters.cluster, capacity.capacity, balance.balance, hosts.network,
     projects.project, people.user, people.group, people.role, grants.grant, grants.why, quotas.quota,
-    jobs.job, tokens.token, sessions.session, views.view, projects.activity, completion,
+    requests.request, jobs.job, tokens.token, sessions.session, views.view, projects.activity, completion,
 ):  # fmt: skip
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)

@@ -26,6 +26,7 @@ from vrabec.frontends.rest import (
     people,
     projects,
     quotas,
+    requests,
     session,
     sessions,
     templates,
@@ -76,6 +77,7 @@ for module in (
     people,
     grants,
     quotas,
+    requests,
     tokens,
     views,
 ):

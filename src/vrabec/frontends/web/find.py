@@ -37,6 +37,7 @@ _OFFERED = ("start", "resume", "shutdown", "reboot")
 _PAGES = (
     ("vms", "device-desktop", gettext_noop("Machines"), "vm.list"),
     ("mine", "user", gettext_noop("My machines"), "vm.list"),
+    ("requests", "clipboard-text", gettext_noop("Requests"), "request.list"),
     ("vm-new", "plus", gettext_noop("New machine"), "vm.list"),
     ("hosts", "server-2", gettext_noop("Hosts"), "host.list"),
     ("templates", "stack-2", gettext_noop("Templates"), "template.list"),

@@ -116,7 +116,7 @@ def _wish(typed: dict[str, str]) -> Limits:
     errors: list[Invalid] = []
     for what in LIMITS:
         try:
-            values[what] = _amount(what, typed[what])
+            values[what] = amount_of(what, typed[what])
         except Invalid as error:
             errors.append(error)
     if errors:
@@ -124,7 +124,8 @@ def _wish(typed: dict[str, str]) -> Limits:
     return Limits(**values, counts_running=bool(typed[RUNNING]))
 
 
-def _amount(what: str, text: str) -> int | None:
+def amount_of(what: str, text: str) -> int | None:
+    """A limit as somebody typed it, None for nothing. Raises Invalid naming `what`."""
     if not text:
         return None
     if what.endswith("_mib"):
