@@ -16,7 +16,7 @@ from vrabec.models.changes import changed
 from vrabec.models.grants import SCOPES
 from vrabec.models.users import User
 from vrabec.models.vms import Vm
-from vrabec.services.administrators import keep_one
+from vrabec.services.administrators import keep_one, require_not_above
 from vrabec.services.people import make_sign_in_link
 from vrabec.services.permissions import require
 from vrabec.services.record import record
@@ -75,6 +75,7 @@ def create_account(actor: Actor, *, username: str, account: Account) -> tuple[Us
 def make_link(actor: Actor, *, user: User) -> str:
     """The secret of a new link that signs somebody in once, to set a password. Raises Forbidden."""
     require(actor, "user.change")
+    require_not_above(actor, user=user)
     return make_sign_in_link(user, by=actor)
 
 
@@ -84,6 +85,7 @@ def change_account(actor: Actor, *, user: User, account: Account) -> User:
     Raises Invalid, Conflict for the last administrator, Forbidden.
     """
     require(actor, "user.change")
+    require_not_above(actor, user=user)
     _check(account)
     before = {name: getattr(user, name) for name in account.given}
     with transaction.atomic(), keep_one():
@@ -101,6 +103,7 @@ def remove_account(actor: Actor, *, user: User) -> None:
     Raises Conflict for oneself and for the last administrator, Forbidden.
     """
     require(actor, "user.remove")
+    require_not_above(actor, user=user)
     if user.pk == actor.user_id:
         raise Conflict("You cannot remove your own account.")
     with transaction.atomic(), keep_one():

@@ -7,10 +7,23 @@ from contextlib import contextmanager
 
 from django.db.models import Q
 
-from vrabec.lib.errors import Conflict
+from vrabec.lib.actor import Actor
+from vrabec.lib.errors import Conflict, Forbidden
 from vrabec.models.grants import Grant
 from vrabec.models.roles import ADMINISTRATOR
-from vrabec.models.users import User
+from vrabec.models.users import Group, User
+
+
+def require_not_above(actor: Actor, *, user: User | None = None, group: Group | None = None) -> None:
+    """Who is no administrator changes nothing of one, and nothing of a group of them: it would be a way up.
+
+    Raises Forbidden.
+    """
+    if actor.is_administrator:
+        return
+    of_user = Q(user=user) | Q(group__memberships__user=user)
+    if Grant.objects.filter(of_user if user else Q(group=group), role=ADMINISTRATOR).exists():
+        raise Forbidden("Only an administrator may do this to an administrator.")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
 from vrabec.models.users import Group, Membership
 from vrabec.models.vms import Vm
-from vrabec.services.administrators import keep_one
+from vrabec.services.administrators import keep_one, require_not_above
 from vrabec.services.holders import holder_named
 from vrabec.services.permissions import require
 from vrabec.services.record import record
@@ -55,6 +55,7 @@ def follow(actor: Actor, *, group: Group, outside: Sequence[str]) -> Group:
     Raises Invalid, Conflict when no administrator would be left, Forbidden.
     """
     require(actor, "group.change")
+    require_not_above(actor, group=group)
     names = [name.strip() for name in outside if name.strip()]
     if len(names) > MAX_OUTSIDE or any(len(name) > 255 or "\n" in name for name in names):
         raise Invalid("Name %(most)s groups at most, of 255 signs each.", field="outside", most=MAX_OUTSIDE)
@@ -87,6 +88,7 @@ def remove_group(actor: Actor, *, group: Group) -> None:
 def add_member(actor: Actor, *, group: Group, username: str) -> None:
     """Put somebody into a group; who is in it already stays. Raises Invalid, Forbidden."""
     require(actor, "group.change")
+    require_not_above(actor, group=group)
     user = holder_named(user=username).user
     with transaction.atomic():
         row, is_new = Membership.objects.get_or_create(group=group, user=user)
@@ -100,6 +102,7 @@ def add_member(actor: Actor, *, group: Group, username: str) -> None:
 def remove_member(actor: Actor, *, group: Group, username: str) -> None:
     """Take somebody out of a group. Raises NotFound when they are not in it, Conflict, Forbidden."""
     require(actor, "group.change")
+    require_not_above(actor, group=group)
     with transaction.atomic(), keep_one():
         found = Membership.objects.filter(group=group, user__username=username.replace("\0", ""))
         if not found.delete()[0]:

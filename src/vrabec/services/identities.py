@@ -14,6 +14,7 @@ from vrabec.lib.names import check_username
 from vrabec.models.changes import changed
 from vrabec.models.identities import Identity, Source
 from vrabec.models.users import Group, Membership, User
+from vrabec.services.administrators import require_not_above
 from vrabec.services.people import record_step
 from vrabec.services.permissions import require
 from vrabec.services.record import record
@@ -68,6 +69,7 @@ def account_of(who: Vouched) -> User:
 def link(actor: Actor, *, user: User, source: str, subject: str) -> Identity:
     """Let a source vouch for an account that is there. Raises Invalid, Conflict, Forbidden."""
     require(actor, "user.change")
+    require_not_above(actor, user=user)
     if source not in Source.values:
         raise Invalid(
             "There is no such source; these are: %(all)s.", field="source", all=", ".join(Source.values)
@@ -88,6 +90,7 @@ def unlink(actor: Actor, *, user: User, source: str) -> None:
     Raises NotFound, Forbidden.
     """
     require(actor, "user.change")
+    require_not_above(actor, user=user)
     with transaction.atomic():
         if not Identity.objects.filter(user=user, source=source).delete()[0]:
             raise NotFound("%(name)s does not sign in by %(source)s.", name=user.username, source=source[:16])

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Conflict, Invalid, NotFound
+from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
 from vrabec.models.grants import Grant
@@ -74,6 +74,7 @@ def create_role(actor: Actor, *, name: str, verbs: Iterable[str], title: str = "
     require(actor, "role.create")
     check_label(name)
     line = _line(verbs)
+    _require_held(actor, line)
     if name in TITLES:
         raise _taken(name)
     try:
@@ -92,6 +93,7 @@ def change_role(actor: Actor, *, name: str, version: int, verbs: Iterable[str], 
     """
     require(actor, "role.change")
     row, line = _own(name), _line(verbs)
+    _require_held(actor, line)
     with transaction.atomic():
         same = Role.objects.filter(pk=row.pk, version=version)
         if not same.update(verb_line=line, title=title[:120], version=F("version") + 1):
@@ -148,6 +150,13 @@ def _line(verbs: Iterable[str]) -> str:
         if verb not in GRANTABLE:
             raise Invalid("There is no verb %(verb)s that a role could give.", field="verbs", verb=verb[:64])
     return f" {' '.join(wanted)} "
+
+
+def _require_held(actor: Actor, line: str) -> None:
+    """Nobody makes a role of more than they may themselves everywhere. Raises Forbidden."""
+    for verb in line.split():
+        if not actor.is_administrator and verb not in actor.held.site:
+            raise Forbidden("A role with %(verb)s is for who has it on the whole site.", verb=verb)
 
 
 def _taken(name: str) -> Conflict:

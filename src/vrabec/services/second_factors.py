@@ -20,6 +20,7 @@ from vrabec.lib.sealed import seal, unseal
 from vrabec.lib.totp import new_seed, step_of
 from vrabec.models.factors import Authenticator, Passkey, RecoveryCode
 from vrabec.models.users import User
+from vrabec.services.administrators import require_not_above
 from vrabec.services.factor_rows import drop_factors, settle
 from vrabec.services.people import digest, require_password
 from vrabec.services.permissions import require
@@ -133,6 +134,7 @@ def remove_own(actor: Actor, *, typed: str, passkey_id: int | None = None) -> No
 def remove_factors(actor: Actor, *, user: User) -> None:
     """Remove all second factors of somebody who has lost them. Raises Forbidden, Conflict for oneself."""
     require(actor, "user.factors")
+    require_not_above(actor, user=user)
     if user.pk == actor.user_id:
         raise Conflict("Your own are removed on your account's page, which asks for your password.")
     with transaction.atomic():
