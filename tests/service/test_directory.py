@@ -9,12 +9,14 @@ from django_auth_ldap.backend import LDAPBackend  # noqa: F401 - where it is mis
 
 from tests import slapd
 from tests.cast import PASSWORD, Site, site
-from vrabec.config import directory
+from vrabec.config import directory, directory_rounds
 from vrabec.config.files import Config
+from vrabec.lib.actor import SYSTEM
 from vrabec.lib.errors import Invalid, Unauthenticated, Unavailable
 from vrabec.models.audit import Audit
+from vrabec.models.identities import Identity
 from vrabec.models.users import Group, Membership, User
-from vrabec.services import groups, identities, people
+from vrabec.services import groups, identities, people, tokens
 
 __all__ = ["site"]
 pytestmark = pytest.mark.skipif(slapd.missing() is not None, reason=str(slapd.missing()))
@@ -112,6 +114,39 @@ def test_while_the_directory_is_away_local_people_get_in_and_others_are_told(
         assert people.sign_in("ada", PASSWORD) == site.administrator.user
     finally:
         ldap.start()
+
+
+def test_who_is_gone_from_the_directory_is_out(site: Site, settings: Any) -> None:
+    with slapd.Slapd({name: name for name in ("one", "two", "three")}, {"staff": ["one", "two"]}) as own:
+        ask(own, settings)
+        staff = follows(site, "staff", ["staff"])
+        users = [people.sign_in(name, slapd.PASSWORD) for name in ("one", "two", "three")]
+        _, secret = tokens.create_token(people.actor_of(users[0]), name="kept")
+        own.stop()
+        own.offline("slapmodify", f"dn: {slapd.dn_of('one')}\nchangetype: delete\n")
+        own.offline("slapmodify", f"dn: cn=staff,{slapd.GROUPS}\nchangetype: delete\n")
+        with pytest.raises(Unavailable):
+            directory_rounds.go_round()
+        own.start()
+        assert directory_rounds.go_round() == ["one"]
+    assert [User.objects.get(pk=user.pk).is_active for user in users] == [False, True, True]
+    with pytest.raises(Unauthenticated):
+        tokens.actor_of_token(secret)
+    assert list(staff.memberships.values_list("user__username", flat=True)) == ["one"], (
+        "a closed account rests"
+    )
+    closed = Audit.objects.get(action="user.change")
+    assert (closed.actor, closed.subject) == (SYSTEM.name, "one")
+
+
+def test_settings_that_find_nobody_close_no_account(asked: slapd.Slapd, settings: Any) -> None:
+    for name in PEOPLE:
+        Identity.objects.create(
+            user=User.objects.get_or_create(username=name)[0], source="ldap", subject=name
+        )
+    ask(asked, settings, ldap_login="description")
+    assert directory_rounds.go_round() == []
+    assert User.objects.filter(username__in=PEOPLE, is_active=True).count() == len(PEOPLE)
 
 
 def test_a_directory_that_hangs_is_waited_for_no_longer_than_its_patience(

@@ -6,9 +6,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from vrabec.config.supervisor import die_with_parent
+
+if TYPE_CHECKING:
+    from vrabec.config.files import Config
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +38,13 @@ def run() -> None:
     from vrabec.jobs.lock import EngineLock
     from vrabec.services.chain import link_rest
     from vrabec.workflows import register_all
-    from vrabec.workflows.mail import Post
 
     EngineLock().take()
     if ids := link_rest():
         logger.warning("lines of the record had no link, and were linked: %s", ids)
     register_all()
     engine = Engine(settings.VRABEC_CONFIG.job_threads)
-    fleet, post = Fleet(), Post()
+    fleet = Fleet()
 
     def stop(number: int, frame: FrameType | None) -> None:
         engine.stop()
@@ -47,14 +52,29 @@ def run() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fleet.start()
-    if settings.VRABEC_CONFIG.mail_server:
-        post.start()
     try:
-        engine.run()
+        with beside(settings.VRABEC_CONFIG):
+            engine.run()
     finally:
         fleet.stop()
-        post.stop()
     logger.info("the engine has stopped")
+
+
+@contextmanager
+def beside(config: Config) -> Iterator[None]:
+    """What runs beside the jobs where the settings ask for it: mail is sent, the directory is asked."""
+    with ExitStack() as stack:
+        if config.ldap_url:
+            from vrabec.config.directory_rounds import Rounds
+
+            Rounds().start()
+        if config.mail_server:
+            from vrabec.workflows.mail import Post
+
+            post = Post()
+            post.start()
+            stack.callback(post.stop)
+        yield
 
 
 if __name__ == "__main__":
