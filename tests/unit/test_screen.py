@@ -51,3 +51,9 @@ def test_few_colours_are_a_palette_and_many_are_kept(colours: int) -> None:
 def test_another_kind_of_picture_is_refused(data: bytes) -> None:
     with pytest.raises(HostError, match="cannot read"):
         png_of(data, 800)
+
+
+@pytest.mark.parametrize("data", [b"P6\n640 480\n255\n", b"P6\n0 2\n255\n", b"P6\n2 2\n255\n" + RED])
+def test_a_part_of_a_picture_is_none(data: bytes) -> None:
+    with pytest.raises(HostError, match="a part of a picture"):
+        png_of(data, 800)

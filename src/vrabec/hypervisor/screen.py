@@ -43,6 +43,9 @@ def png_of(ppm: bytes, most_wide: int) -> bytes:
     if len(words) < 4 or words[0] != b"P6" or words[3] != b"255" or not (words[1] + words[2]).isdigit():
         raise HostError("The host sent a picture of a kind that Vrabec cannot read.", raw=repr(ppm[:32]))
     width, height = int(words[1]), int(words[2])
+    head = len(b" ".join(words[:4])) + 1
+    if not 0 < 3 * width * height <= len(ppm) - head:
+        raise HostError("The host sent a part of a picture alone: try again.", raw=f"{len(ppm)} bytes")
     pixels = ppm[len(ppm) - 3 * width * height :]
     step = -(-width // most_wide)
     rows = [_thinned(pixels[3 * width * at : 3 * width * (at + 1)], step) for at in range(0, height, step)]
