@@ -312,19 +312,7 @@ class Client(FleetCalls, PeopleCalls):
                 raise _failed(job)
         raise TimedOut(f"{job['title']}: not done within {timeout:g} s; it goes on.", job=job_id)
 
-    # templates, networks, projects, the record
-
-    def list_templates(self) -> list[schemas.Template]:
-        """All templates."""
-        return cast("list[schemas.Template]", self._get("/templates"))
-
-    def build_template(self, builder: str, *, suite: str = "") -> schemas.Job:
-        """Build a template on the controller, or build it anew. Raises Invalid, Conflict, Forbidden."""
-        return cast("schemas.Job", self._post("/templates", {"builder": builder, "suite": suite}))
-
-    def list_networks(self) -> list[str]:
-        """Networks that machines can be put on."""
-        return cast("list[str]", self._get("/networks"))
+    # projects, the record
 
     def list_projects(self) -> list[schemas.Project]:
         """Projects you may see."""

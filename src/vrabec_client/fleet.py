@@ -279,3 +279,13 @@ class Moved(TypedDict):
     done: int
     total: int
     results: list[VmResult]
+
+
+class Network(TypedDict):
+    """What machines can be put on. `hosts` is None for who may not see hosts."""
+
+    name: str
+    hosts: int | None
+    machines: int
+    is_for_all: bool
+    projects: list[str]

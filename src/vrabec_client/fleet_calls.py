@@ -1,8 +1,10 @@
-"""Operations on hosts and clusters, named as in the REST interface."""
+"""Operations on hosts, clusters, templates and networks, named as in the REST interface."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Unpack, cast
+from urllib.parse import quote
 
 from vrabec_client import fleet, schemas
 from vrabec_client.calls import Calls, is_id
@@ -10,7 +12,7 @@ from vrabec_client.errors import NotFound
 
 
 class FleetCalls(Calls):
-    """What a controller is asked of its hosts and clusters."""
+    """What a controller is asked of its hosts, clusters, templates and networks."""
 
     def list_hosts(self, *, state: str = "") -> list[fleet.Host]:
         """All hosts, or those in one state. Raises Invalid, Forbidden."""
@@ -115,3 +117,27 @@ class FleetCalls(Calls):
             if host["name"] == name:
                 return host
         raise NotFound(f"There is no host named {name}.", field="name")
+
+    # templates and networks
+
+    def list_templates(self) -> list[schemas.Template]:
+        """All templates."""
+        return cast("list[schemas.Template]", self._get("/templates"))
+
+    def build_template(self, builder: str, *, suite: str = "") -> schemas.Job:
+        """Build a template on the controller, or build it anew. Raises Invalid, Conflict, Forbidden."""
+        return cast("schemas.Job", self._post("/templates", {"builder": builder, "suite": suite}))
+
+    def share_template(self, name: str, projects: Iterable[str]) -> schemas.Template:
+        """Say for which projects a template is: none are all. Raises NotFound, Invalid, Forbidden."""
+        path = f"/templates/{quote(name, safe='')}/projects"
+        return cast("schemas.Template", self._put(path, {"projects": list(projects)}))
+
+    def list_networks(self) -> list[fleet.Network]:
+        """Networks that machines can be put on."""
+        return cast("list[fleet.Network]", self._get("/networks"))
+
+    def share_network(self, name: str, projects: Iterable[str]) -> fleet.Network:
+        """Say for which projects a network is: none are all. Raises NotFound, Invalid, Forbidden."""
+        path = f"/networks/{quote(name, safe='')}/projects"
+        return cast("fleet.Network", self._put(path, {"projects": list(projects)}))

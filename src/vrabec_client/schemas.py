@@ -346,6 +346,8 @@ class Template(TypedDict):
     takes_user_data: bool
     sha256: str
     built_at: str | None
+    is_for_all: bool
+    projects: list[str]
 
 
 class Lease(TypedDict):

@@ -285,12 +285,16 @@ def quotas_are_set(rest: Rest) -> None:
 
 
 def the_rest_of_a_site(rest: Rest) -> None:
-    assert rest("GET", "/networks") == ["default"]
+    assert [network["name"] for network in rest("GET", "/networks")] == ["default"]
     rest.done(rest("POST", "/templates", {"builder": "tiny"}, status=202)["id"])
     assert [template["name"] for template in rest("GET", "/templates")] == ["tiny"]
     rest("POST", "/templates", {"builder": "none"}, status=422)
     rest("POST", "/projects", {"name": "Not A Name"}, status=422)
     rest("POST", "/projects", {"name": "aviary"}, status=201)
+    for path in ("/networks/default", "/templates/tiny"):
+        assert rest("PUT", f"{path}/projects", {"projects": ["aviary"]})["projects"] == ["aviary"]
+        rest("PUT", f"{path}/projects", {"projects": ["nowhere"]}, status=422)
+        assert rest("PUT", f"{path}/projects", {"projects": []})["is_for_all"] is True
     assert {"main", "aviary"} <= {project["name"] for project in rest("GET", "/projects")}
     view = rest("POST", "/views", {"name": "Night", "search": "state:running"}, status=201)
     assert [one["name"] for one in rest("GET", "/views")] == ["Night"]

@@ -17,10 +17,14 @@ from tests.e2e.chromium import DESK, PATIENCE_MS, PHONE, launched
 from tests.frontend.controller import Controller, controller
 from vrabec.frontends.web import show
 from vrabec.models.changes import announce
+from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobState
+from vrabec.models.templates import Template
 from vrabec.models.users import User
 from vrabec.models.vms import Seen, Vm
 from vrabec.services import facts, vms, whereabouts
+from vrabec.services.networks import share_network
+from vrabec.services.templates import share_template
 
 __all__ = ["controller"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
@@ -127,8 +131,10 @@ def paths(site: Site) -> list[str]:
         "/jobs?show=all",
         "/hosts",
         "/templates",
+        "/networks",
         "/projects",
     ]
+    lists += ["/templates/tiny/projects"]
     rest = ["/activity", "/account", "/account/password", "/machines/new", "/machines/999999", "/sign-in"]
     tabs = [
         f"{one}/{tab}" for tab in ("activity", "delete", "hardware", "xml", "rename", "clone", "describe")
@@ -412,6 +418,27 @@ def test_the_form_s_summary_command_and_room_follow_what_is_typed(visit: Visit, 
     page.get_by_role("button", name="Take “raft-3”").click()
     expect(page.get_by_label("Name", exact=True)).to_have_value("raft-3")
     visit.complaints.clear()  # the refusal's 422 is a line in the console
+
+
+def test_the_form_offers_what_is_for_the_chosen_project(visit: Visit, site: Site) -> None:
+    actor = site.administrator.actor
+    share_template(actor, name="tiny", projects=["alpha"])
+    Template.objects.create(name="big", title="Big", builder="big", state="ready", disk_mib=96, memory_mib=96)
+    share_template(actor, name="big", projects=["beta"])
+    Host.objects.update(networks=["default", "lab"])
+    share_network(actor, name="lab", projects=["beta"])
+    page = visit.open("/machines/new?project=alpha")
+    tiny, big = (page.locator(f"label:has(input[value={name}][name=template])") for name in ("tiny", "big"))
+    expect(big).to_be_hidden()
+    expect(page.locator("#network option:not([hidden])")).to_have_text(["default"])
+    page.get_by_label("Project", exact=True).select_option("beta")
+    expect(tiny).to_be_hidden()
+    expect(big.locator("input")).to_be_checked()
+    expect(page.locator("#network option:not([hidden])")).to_have_text(["default", "lab"])
+    page.get_by_label("Network").select_option("lab")
+    page.get_by_label("Project", exact=True).select_option("alpha")
+    expect(page.locator("#network")).to_have_value("default")
+    expect(page.locator("#command")).to_contain_text("--template tiny")
 
 
 def test_amounts_are_the_same_on_the_server_and_in_the_browser(visit: Visit, site: Site) -> None:

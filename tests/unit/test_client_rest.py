@@ -77,6 +77,7 @@ SAME = {
     "SignInLink": people.SignInLink,
     "SessionOut": people.Session,
     "SignedOut": people.SignedOut,
+    "NetworkOut": fleet.Network,
     "GroupOut": people.Group,
     "RoleOut": people.Role,
     "GrantOut": people.Grant,

@@ -9,6 +9,7 @@ from vrabec.models.hosts import Host
 from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job, JobLine
 from vrabec.models.mail import Mail
+from vrabec.models.networks import Network
 from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
 from vrabec.models.requests import Request
@@ -35,6 +36,7 @@ __all__ = [
     "Link",
     "Mail",
     "Membership",
+    "Network",
     "Passkey",
     "Project",
     "Quota",

@@ -41,6 +41,8 @@ _RUN = frozenset(
         "vm.pin",
         "vm.adopt",
         "template.build",
+        "template.share",
+        "network.share",
         "host.list",
         "host.view",
         "host.maintain",

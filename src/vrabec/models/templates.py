@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from vrabec.models.hosts import Host
+from vrabec.models.projects import Project
+from vrabec.models.sharing import SharedQuerySet
 
 
 class TemplateState(models.TextChoices):
@@ -15,12 +19,17 @@ class TemplateState(models.TextChoices):
     FAILED = "failed", "Not built"
 
 
+class TemplateQuerySet(SharedQuerySet["Template"]):
+    """Templates as an actor sees them."""
+
+
 class Template(models.Model):
     """An image in the controller's store, put on a host when its first machine is made there.
 
     `sha256` names the content: two builds of the same content are one file and one volume. All boot by BIOS;
     `has_uefi` says that machines may boot it by UEFI as well.
     `takes_user_data`: its guests have cloud-init, the whole of it.
+    `projects` are those that it is for, if it is not for all.
     """
 
     name = models.CharField(max_length=63, unique=True)
@@ -39,6 +48,10 @@ class Template(models.Model):
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     built_at = models.DateTimeField(null=True, blank=True)
+    is_for_all = models.BooleanField(default=True)
+    projects = models.ManyToManyField(Project, related_name="templates", blank=True)
+
+    objects: ClassVar[TemplateQuerySet] = TemplateQuerySet.as_manager()  # type: ignore[assignment]
 
     @property
     def build_command(self) -> str:

@@ -80,13 +80,6 @@ def hosts_named(names: Iterable[str]) -> list[Host]:
     return [known[name] for name in wanted]
 
 
-def list_networks(actor: Actor) -> list[str]:
-    """Names of the networks that machines can be put on."""
-    require(actor, "network.list")
-    lists = Host.objects.present().values_list("networks", flat=True)
-    return sorted({name for names in lists for name in names})
-
-
 def add_host(actor: Actor, *, name: str, uri: str, fingerprint: str = "", cluster: str = "") -> Job:
     """Add a host and queue looking at it: what it has, and whether KVM works there. `cluster` "": the first.
 

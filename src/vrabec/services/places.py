@@ -20,6 +20,7 @@ from vrabec.models.grants import parts_of, reached_part
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job
 from vrabec.models.projects import Project
+from vrabec.models.templates import Template
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import may
 from vrabec.services.projects import list_projects
@@ -110,7 +111,7 @@ class _LeafRow(NamedTuple):
 
 
 _AMOUNTS = """
-    SELECT (SELECT COUNT(*) FROM vrabec_template), (SELECT COUNT(*) FROM vrabec_project),
+    SELECT (SELECT COUNT(*) FROM (%s) AS seen), (SELECT COUNT(*) FROM vrabec_project),
         (SELECT COUNT(*) FROM vrabec_vm WHERE deleted_at IS NULL)
 """
 _HOSTS = f"""
@@ -151,7 +152,8 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
     rows, seen_projects = _rows(actor, kind)
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
     leaves = _leaves(actor, kind, shown, here)
-    [[templates, projects, vms]] = asked(_AMOUNTS)
+    seen = composed(_template_ids, actor.viewpoint)
+    [[templates, projects, vms]] = asked(_AMOUNTS % seen.text, seen.values)
     is_whole = kind == "host"
     return Places(
         vms=vms if is_whole else _seen_count(actor),
@@ -175,6 +177,10 @@ def host_names(actor: Actor) -> list[str]:
     if not may(actor, "host.list"):
         return []
     return [name for (name,) in composed(_names).rows()]
+
+
+def _template_ids(actor: Actor) -> QuerySet[Template, Any]:
+    return Template.objects.visible_to(actor).values_list("pk")
 
 
 def _names() -> QuerySet[Host, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Conflict, NotFound
+from vrabec.lib.errors import Conflict, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.composed import composed
 from vrabec.models.projects import Project, ProjectQuerySet
@@ -55,6 +56,16 @@ def get_project(actor: Actor, *, name: str) -> Project:
     if project is None:
         raise NotFound("There is no project named %(name)s.", name=name, field="project")
     return project
+
+
+def projects_named(actor: Actor, names: Iterable[str]) -> list[Project]:
+    """The projects of these names, each once, by name. Raises Invalid for one that `actor` does not see."""
+    wanted = {name.replace("\0", "") for name in names}
+    found = {project.name: project for project in list_projects(actor).filter(name__in=wanted)}
+    for name in sorted(wanted):
+        if name not in found:
+            raise Invalid("There is no project named %(name)s.", field="projects", name=name[:64])
+    return list(found.values())
 
 
 def _visible(actor: Actor) -> ProjectQuerySet:

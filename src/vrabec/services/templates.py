@@ -1,21 +1,23 @@
-"""Templates: built by jobs on the controller, used by everybody."""
+"""Templates: built by jobs on the controller, for everybody or for some projects alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from vrabec.lib.actor import Actor
-from vrabec.lib.errors import Invalid
+from vrabec.lib.errors import Invalid, NotFound
 from vrabec.models.changes import changed
 from vrabec.models.jobs import Job
+from vrabec.models.projects import Project
 from vrabec.models.templates import Template
 from vrabec.services.permissions import require
 from vrabec.services.queue import queue_template_job
 from vrabec.services.record import record
+from vrabec.services.sharing import share
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,32 @@ def offers() -> Iterator[Offer]:
 
 
 def list_templates(actor: Actor) -> QuerySet[Template]:
-    """All templates, by name."""
+    """The templates that `actor` sees, by name, with those of their `projects` that one sees: two queries."""
     require(actor, "template.list")
-    return Template.objects.order_by("name")
+    seen = Prefetch("projects", Project.objects.visible_to(actor).order_by("name"))
+    return Template.objects.visible_to(actor).order_by("name").prefetch_related(seen)
+
+
+def get_template(actor: Actor, *, name: str) -> Template:
+    """The template of this name. Raises NotFound."""
+    template = list_templates(actor).filter(name=name.replace("\0", "")).first()
+    if template is None:
+        raise NotFound("There is no template named %(name)s.", name=name[:64])
+    return template
+
+
+def share_template(actor: Actor, *, name: str, projects: Iterable[str]) -> Template:
+    """Say for which projects it is, by their names: none are all. Machines made of it stay as they are.
+
+    Raises NotFound, Invalid, Forbidden.
+    """
+    require(actor, "template.share")
+    template = get_template(actor, name=name)
+    with transaction.atomic():
+        before, after = share(actor, template, projects)
+        record(actor, "template.share", of=template, before=before, after=after)
+        changed("template", template.pk)
+    return get_template(actor, name=name)
 
 
 def build_template(actor: Actor, *, builder: str, suite: str = "") -> Job:

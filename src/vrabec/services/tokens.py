@@ -19,6 +19,7 @@ from vrabec.models.projects import Project
 from vrabec.models.users import Token, TokenKind
 from vrabec.services.people import actor_of, digest
 from vrabec.services.permissions import ACTIONS, Level, require
+from vrabec.services.projects import projects_named
 from vrabec.services.record import record
 
 PREFIX = "vrabec_"
@@ -71,15 +72,7 @@ def _project_ids(actor: Actor, names: set[str]) -> list[int] | None:
     """Raises Invalid for a project that the actor does not see."""
     if not names:
         return None
-    found = dict(
-        Project.objects.visible_to(actor)
-        .filter(name__in=[name.replace("\0", "") for name in names])
-        .values_list("name", "pk")
-    )
-    for name in sorted(names):
-        if name not in found:
-            raise Invalid("There is no project named %(name)s.", field="projects", name=name[:64])
-    return sorted(found.values())
+    return sorted(project.pk for project in projects_named(actor, names))
 
 
 def list_tokens(actor: Actor) -> QuerySet[Token]:

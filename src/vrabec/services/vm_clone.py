@@ -13,6 +13,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
 from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.services.leases import begin_lease, first_end
+from vrabec.services.networks import require_open
 from vrabec.services.permissions import require
 from vrabec.services.placement import take_lock
 from vrabec.services.queue import in_the_way, queue_vm_job
@@ -48,6 +49,7 @@ def clone_vm(actor: Actor, *, vm: Vm, wish: CloneWish) -> Job:
     project = project_named(actor, wish.project)
     require(actor, "vm.create", project)
     check_guest(wish)
+    require_open(vm.network, project)
     lease_ends_at = first_end(actor, project, wish.lease_days)
     with transaction.atomic():
         take_lock()

@@ -22,6 +22,7 @@ from vrabec.models.vms import Vm, Wished, file_stem
 from vrabec.services.hosts import hosts_named
 from vrabec.services.jobs import FAILED
 from vrabec.services.leases import begin_lease, first_end
+from vrabec.services.networks import kinds_for
 from vrabec.services.permissions import require
 from vrabec.services.placement import Ask, Placement, choose, explained, require_room, take_lock
 from vrabec.services.projects import get_project
@@ -30,7 +31,7 @@ from vrabec.services.quotas import Purse, amounts_of, payers_of, starting
 from vrabec.services.record import record
 from vrabec.services.verbs import queue_verb, require_verb
 from vrabec.services.whereabouts import running_twins
-from vrabec.services.wishes import FULL, HostKind, VmWish, check_wish, known_kinds
+from vrabec.services.wishes import FULL, HostKind, VmWish, check_wish
 
 SHUTDOWN_SECONDS = 90
 MAX_SHUTDOWN_SECONDS = 3600
@@ -54,7 +55,7 @@ def create_vm(actor: Actor, *, wish: VmWish) -> Job:
     """
     project = project_named(actor, wish.project)
     require(actor, "vm.create", project)
-    wish, template = _checked(wish)
+    wish, template = _checked(actor, wish, project)
     pinned, lease_ends_at = _pinned(actor, wish), first_end(actor, project, wish.lease_days)
     with transaction.atomic():
         take_lock()
@@ -80,7 +81,7 @@ def place_vm(actor: Actor, *, wish: VmWish) -> Placement:
     wish = replace(
         wish, name="unnamed", address="", gateway="", ssh_keys=(), password="", run=(), user_data=""
     )
-    wish, template = _checked(wish)
+    wish, template = _checked(actor, wish, project)
     _pinned(actor, wish)
     return explained(_ask(wish, template, project))
 
@@ -92,10 +93,10 @@ def _pinned(actor: Actor, wish: VmWish) -> list[Host]:
     return hosts_named(wish.hosts)
 
 
-def _checked(wish: VmWish) -> tuple[VmWish, Template]:
-    """`wish` with a network, and its template. Raises Invalid."""
-    template = _template(wish.template)
-    hosts = known_kinds()
+def _checked(actor: Actor, wish: VmWish, project: Project) -> tuple[VmWish, Template]:
+    """`wish` with a network, and its template: both for the project. Raises Invalid."""
+    template = _template(actor, wish.template, project)
+    hosts = kinds_for(project)
     wish = _with_network(wish, hosts)
     check_wish(wish, template, hosts)
     return wish, template
@@ -201,12 +202,19 @@ def project_named(actor: Actor, name: str) -> Project:
         raise Invalid("There is no project named %(name)s.", field="project", name=name[:64]) from error
 
 
-def _template(name: str) -> Template:
-    template = Template.objects.filter(name=name[:64]).first()
+def _template(actor: Actor, name: str, project: Project) -> Template:
+    template = Template.objects.visible_to(actor).filter(name=name[:64].replace("\0", "")).first()
     if template is None:
         raise Invalid("There is no template named %(name)s.", field="template", name=name[:64])
     if template.state != TemplateState.READY:
         raise Invalid("The template %(name)s is still being built.", field="template", name=name)
+    if not Template.objects.open_to(Project.objects.filter(pk=project.pk)).contains(template):
+        raise Invalid(
+            "The template %(name)s is not for the project %(project)s.",
+            field="template",
+            name=name,
+            project=project.name,
+        )
     return template
 
 

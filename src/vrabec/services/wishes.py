@@ -12,7 +12,6 @@ from vrabec.lib.errors import Invalid
 from vrabec.lib.names import check_label
 from vrabec.lib.user_data import check_user_data
 from vrabec.models.clusters import Cluster
-from vrabec.models.hosts import Host
 from vrabec.models.templates import Template
 from vrabec.models.vms import Firmware, Vm
 
@@ -124,12 +123,6 @@ class Guest(Protocol):
 def check_guest(wish: Guest) -> None:
     """Hold name, keys and password to their limits. Raises one Invalid that holds every broken one."""
     _raise(tuple(_guest_errors(wish)))
-
-
-def known_kinds() -> list[HostKind]:
-    """What the hosts that are there have: one query, and few rows also where there are many hosts."""
-    present = Host.objects.present().order_by().values_list(*HostKind._fields).distinct()
-    return [HostKind(*kind) for kind in present]
 
 
 def check_wish(wish: VmWish, template: Template, hosts: list[HostKind]) -> None:

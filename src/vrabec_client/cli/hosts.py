@@ -1,4 +1,4 @@
-"""vrabec host and vrabec network: what machines run on."""
+"""vrabec host: what machines run on."""
 
 from __future__ import annotations
 
@@ -191,16 +191,3 @@ def remove(app: App, name: str) -> None:
     found = app.client.find_host(name)
     app.client.remove_host(found["id"])
     app.say(f"{found['name']} is forgotten; what runs on it goes on running.")
-
-
-@click.group(cls=Group)
-def network() -> None:
-    """Networks that machines can be put on."""
-
-
-@network.command("list")
-@pass_app
-def list_networks(app: App) -> None:
-    """List networks."""
-    found = app.client.list_networks()
-    app.show(found, lambda: table((("NAME", lambda name: name),), found))

@@ -21,6 +21,7 @@ from vrabec_client.cli import (
     hosts,
     jobs,
     leases,
+    networks,
     output,
     people,
     projects,
@@ -67,7 +68,7 @@ def cli() -> None:
 
 for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
-    clusters.cluster, capacity.capacity, balance.balance, hosts.network,
+    clusters.cluster, capacity.capacity, balance.balance, networks.network,
     projects.project, people.user, people.group, people.role, grants.grant, grants.why, quotas.quota,
     requests.request, jobs.job, tokens.token, sessions.session, views.view, projects.activity, completion,
 ):  # fmt: skip

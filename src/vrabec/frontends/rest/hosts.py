@@ -1,4 +1,4 @@
-"""/hosts and /networks."""
+"""/hosts."""
 
 from __future__ import annotations
 
@@ -187,10 +187,3 @@ def remove(request: HttpRequest, host_id: int) -> Status[None]:
     who = actor(request)
     hosts.remove_host(who, host=hosts.get_host(who, host_id=host_id))
     return Status(204, None)
-
-
-@router.get("/networks", response=answers({200: list[str]}), operation_id="list_networks")
-@action("network.list")
-def networks(request: HttpRequest) -> list[str]:
-    """Networks that machines can be put on."""
-    return hosts.list_networks(actor(request))

@@ -69,6 +69,8 @@ WORDS = {
     "host.resume": ("player-play", gettext_noop("End the maintenance of host %(name)s")),
     "host.remove": ("server-2", gettext_noop("Remove host %(name)s")),
     "template.build": ("hammer", gettext_noop("Build template %(name)s")),
+    "template.share": ("folder", gettext_noop("Say for which projects template %(name)s is")),
+    "network.share": ("folder", gettext_noop("Say for which projects network %(name)s is")),
     "project.create": ("folder", gettext_noop("Make project %(name)s")),
     "project.lease": ("calendar", gettext_noop("Change the leases of project %(name)s")),
     "request.create": ("clipboard-text", gettext_noop("Ask for %(asks)s")),

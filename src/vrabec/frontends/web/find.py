@@ -41,6 +41,7 @@ _PAGES = (
     ("vm-new", "plus", gettext_noop("New machine"), "vm.list"),
     ("hosts", "server-2", gettext_noop("Hosts"), "host.list"),
     ("templates", "stack-2", gettext_noop("Templates"), "template.list"),
+    ("networks", "server-2", gettext_noop("Networks"), "network.list"),
     ("projects", "folder", gettext_noop("Projects"), "project.list"),
     ("activity", "activity", gettext_noop("Activity"), "audit.list"),
     ("jobs", "clock", gettext_noop("Jobs"), "job.list"),

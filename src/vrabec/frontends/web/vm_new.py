@@ -22,8 +22,8 @@ from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Firmware
 from vrabec.services.clusters import list_clusters
-from vrabec.services.hosts import list_networks
 from vrabec.services.leases import rules_of
+from vrabec.services.networks import Listed, list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
 from vrabec.services.projects import projects_for
@@ -214,7 +214,7 @@ def _form(
             (LINKED, gettext("Linked: made at once, shares the template's blocks")),
             (FULL, gettext("Full: a copy of its own")),
         ],
-        "networks": [(name, name) for name in networks],
+        "networks": networks,
         "clusters": _clusters(request.actor),
         "rooms": known[:MAX_ROOMS] if may(request.actor, "host.view") else [],
         "more_rooms": max(0, len(known) - MAX_ROOMS),
@@ -235,17 +235,21 @@ def _clusters(actor: Actor) -> list[tuple[str, str]]:
 
 
 def _with_defaults(
-    typed: Typed, projects: list[Project], templates: list[Template], networks: list[str]
+    typed: Typed, projects: list[Project], templates: list[Template], networks: list[Listed]
 ) -> Typed:
-    """Ready means pressing one button: the first template, its smallest size, the main project."""
+    """Ready means pressing one button: the main project, its first template, the smallest size."""
     names = [project.name for project in projects]
-    network = "default" if "default" in networks else next(iter(networks), "")
-    chosen = next((t for t in templates if t.name == (typed.template or t.name)), None)
+    project = typed.project or ("main" if "main" in names else names[0])
+    known = [network.name for network in networks if network.is_for_all or project in network.projects]
+    network = "default" if "default" in known else next(iter(known), "")
+    fitting = (t for t in templates if t.is_for_all or project in (p.name for p in t.projects.all()))
+    wanted = (t for t in templates if t.name == typed.template) if typed.template else fitting
+    chosen = next(wanted, None)
     return replace(
         typed,
         template=chosen.name if chosen else typed.template,
         size=typed.size or _least(chosen),
-        project=typed.project or ("main" if "main" in names else names[0]),
+        project=project,
         network=typed.network or network,
     )
 

@@ -74,8 +74,29 @@ function showLease() {
   field.querySelector("input").disabled = field.hidden;
 }
 
+function offer(known, choose, isChosen) {
+  const project = value("project");
+  for (const one of known) {
+    one.hidden = "projects" in one.dataset && !one.dataset.projects.split(" ").includes(project);
+    const field = one.querySelector("input") ?? one;
+    field.disabled = one.hidden;
+  }
+  const left = known.filter((one) => !one.hidden);
+  if (left.length && !left.some(isChosen)) choose(left[0]);
+}
+
+// What is for other projects alone is not offered.
+function showReach() {
+  const tiles = [...form.querySelectorAll("input[name=template]")].map((input) => input.closest("label"));
+  const radio = (tile) => tile.querySelector("input");
+  offer(tiles, (tile) => (radio(tile).checked = true), (tile) => radio(tile).checked);
+  const options = [...form.querySelectorAll("#network option")];
+  offer(options, (option) => (option.selected = true), (option) => option.selected);
+}
+
 function refresh() {
   showLease();
+  showReach();
   const chosen = amounts();
   text("sum-name", value("name") || form.dataset.title);
   text("sum-what", summary(chosen));
