@@ -129,6 +129,7 @@ def measure(controller: FleetController, size: Size) -> dict[str, Any]:
         "requests": [len(one.all_ms), len(everybody)],
         "discovered_s": controller.discovered_s,
         "pss_mib": round(sum(use.pss_mib for use in uses), 1),
+        "processes": [{use.name: round(use.pss_mib, 1)} for use in uses],
     }
 
 

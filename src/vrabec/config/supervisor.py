@@ -21,6 +21,12 @@ RESTART_SECONDS = (0.2, 1.0, 5.0, 15.0)
 STOP_SECONDS = 15.0
 LOOK_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(256 * 1024)}
+"""Blocks from this size on go back to the system when they are freed, mallopt(3).
+
+Left to itself glibc raises the limit with each large block: after a few sign-ins each thread keeps the 19 MiB
+that one takes (hashers.py).
+"""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = {signal.SIGCHLD, *_STOP_SIGNALS}
 """Blocked and waited for: a handler would not end the wait (PEP 475), and a death could come before it."""
@@ -43,7 +49,7 @@ def module(name: str) -> Starter:
     def start() -> int:
         # Not subprocess: before it starts one it reaps those that ended, whose death we would never see.
         command = [sys.executable, "-m", name, str(os.getpid())]
-        return os.posix_spawn(sys.executable, command, os.environ, setsigmask=())
+        return os.posix_spawn(sys.executable, command, _MALLOC | dict(os.environ), setsigmask=())
 
     return start
 
