@@ -74,7 +74,7 @@ class Visitor:
     def sign_in(self, username: str, password: str) -> None:
         """Sign in by the form."""
         answer = self.post("/sign-in", username=username, password=password)
-        assert answer.url == f"{self.url}/", answer.url
+        assert answer.url in (f"{self.url}/", f"{self.url}/mine"), answer.url
 
     def set_first_password(self, link: str, password: str) -> Answer:
         """Sign in by a link and set the password that it asks for."""

@@ -26,13 +26,6 @@ class Composed:
         """What it finds, as the database says it: good for numbers and texts."""
         return asked(self.text, self.values) if self.text else []
 
-    def count(self) -> int:
-        """How many rows it finds."""
-        if not self.text:
-            return 0
-        [[count]] = asked(f"SELECT COUNT(*) FROM ({self.text}) AS found", self.values)  # noqa: S608
-        return int(count)
-
 
 @lru_cache(maxsize=MOST)
 def composed(build: Callable[..., QuerySet[Any, Any]], *given: Hashable) -> Composed:
@@ -41,6 +34,14 @@ def composed(build: Callable[..., QuerySet[Any, Any]], *given: Hashable) -> Comp
         return Composed(*build(*given).query.sql_with_params())
     except EmptyResultSet:
         return Composed("", ())
+
+
+def counts(questions: Sequence[Composed]) -> list[int]:
+    """How many rows each of them finds: one query."""
+    one = "(SELECT COUNT(*) FROM (%s) AS found)"
+    text = ", ".join(one % question.text if question.text else "0" for question in questions)
+    [found] = asked(f"SELECT {text}", [value for question in questions for value in question.values])
+    return [int(count) for count in found]
 
 
 def asked(text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from django.db.models import F, Q, QuerySet, prefetch_related_objects
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, NotFound, WrongState
-from vrabec.models.composed import composed
+from vrabec.models.composed import composed, counts
 from vrabec.models.grants import has_way_past_projects
 from vrabec.models.jobs import ACTIVE, Job, JobQuerySet, JobState
 from vrabec.services.permissions import ACTIONS, may, refused
@@ -61,7 +61,8 @@ def jobs_of(actor: Actor, which: str) -> JobQuerySet:
 def done_today(actor: Actor) -> int:
     """How many jobs ended well in the last 24 hours."""
     since = now().replace(second=0, microsecond=0) - timedelta(days=1)
-    return composed(_done_since, actor.viewpoint, since).count()
+    [count] = counts([composed(_done_since, actor.viewpoint, since)])
+    return count
 
 
 def _done_since(actor: Actor, since: datetime) -> QuerySet[Job, Any]:

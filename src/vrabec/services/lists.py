@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
-from vrabec.models.composed import composed
+from vrabec.models.composed import composed, counts
 from vrabec.models.grants import parts_of, reached, reached_part
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
@@ -82,8 +82,8 @@ def page_of(actor: Actor, query: VmQuery) -> Page:
     """As `list_vms`, the ids alone, which indexes give: two queries."""
     require(actor, "vm.list")
     who, all_of_it = actor.viewpoint, replace(query, page=1, sort="name")
-    parts = range(parts_of(who, "vm.view"))
-    total = sum(composed(_ids_of_part, who, all_of_it, part).count() for part in parts)
+    parts = [composed(_ids_of_part, who, all_of_it, part) for part in range(parts_of(who, "vm.view"))]
+    total = sum(counts(parts))
     return Page([vm_id for (vm_id,) in composed(_page_ids, who, query).rows()], total)
 
 

@@ -15,7 +15,7 @@ from django.db.models import Count, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.models.bulk import marks
-from vrabec.models.composed import asked, composed
+from vrabec.models.composed import Composed, asked, composed, counts
 from vrabec.models.grants import parts_of, reached_part
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job
@@ -93,6 +93,15 @@ class Row:
     count: int
 
 
+@dataclass(frozen=True)
+class _Tree:
+    """The branches, and the ids of those of which each machine is seen."""
+
+    kind: str
+    rows: list[Row]
+    wholly: Collection[int]
+
+
 class _LeafRow(NamedTuple):
     """A machine with the states of its host and its job, as _LEAVES asks them."""
 
@@ -110,10 +119,6 @@ class _LeafRow(NamedTuple):
     job_state: str | None
 
 
-_AMOUNTS = """
-    SELECT (SELECT COUNT(*) FROM (%s) AS seen), (SELECT COUNT(*) FROM vrabec_project),
-        (SELECT COUNT(*) FROM vrabec_vm WHERE deleted_at IS NULL)
-"""
 _HOSTS = f"""
     SELECT id, name, state, maintenance_since IS NOT NULL,
         (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.host_id = host.id AND vm.deleted_at IS NULL)
@@ -122,11 +127,11 @@ _HOSTS = f"""
 _PROJECTS = """
     SELECT id, name, title,
         (SELECT COUNT(*) FROM vrabec_vm AS vm WHERE vm.project_id = project.id AND vm.deleted_at IS NULL),
-        id IN (%(whole)s), (SELECT COUNT(*) FROM vrabec_project WHERE id IN (%(ids)s))
+        id IN (%(whole)s)
     FROM vrabec_project AS project WHERE id IN (%(ids)s) ORDER BY name LIMIT %(most)s
 """
 _FIRST = (
-    "SELECT id FROM (SELECT id FROM vrabec_vm WHERE host_id = %s AND deleted_at IS NULL"  # noqa: S608
+    "SELECT id FROM (SELECT id FROM vrabec_vm WHERE {kind}_id = %s AND deleted_at IS NULL"  # noqa: S608
     f" ORDER BY name, id LIMIT {LEAVES}) AS first"
 )
 _LEAVES = """
@@ -141,25 +146,21 @@ _LEAVES = """
 
 
 def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) -> Places:
-    """Counts and the tree for `actor`: six queries at most, however many hosts and machines.
-
-    A tree of hosts takes three, one of projects four, one more for each of: machines that are seen otherwise
-    than by a project, projects that are seen in part.
+    """Counts and the tree for `actor`: three queries, one more where projects are seen in part.
 
     `opened` are ids of branches that the reader opened before; the branch of `here` is open, too.
     """
     kind = _kind(actor)
-    rows, seen_projects = _rows(actor, kind)
+    tree = _tree(actor, kind)
+    rows = tree.rows
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
-    leaves = _leaves(actor, kind, shown, here)
-    seen = composed(_template_ids, actor.viewpoint)
-    [[templates, projects, vms]] = asked(_AMOUNTS % seen.text, seen.values)
-    is_whole = kind == "host"
+    leaves = _leaves(actor, tree, shown, here)
+    templates, projects, *vms = counts(_amounts(actor))
     return Places(
-        vms=vms if is_whole else _seen_count(actor),
-        hosts=len(rows) if is_whole else 0,
+        vms=sum(vms),
+        hosts=len(rows) if kind == "host" else 0,
         templates=templates,
-        projects=projects if is_whole else seen_projects,
+        projects=projects,
         branch_kind=kind,
         branches=tuple(_branch(row, leaves, shown) for row in rows),
     )
@@ -168,8 +169,9 @@ def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) 
 def branch(actor: Actor, *, branch_id: int) -> Branch | None:
     """One branch with its leaves, for a reader who opens it; None when it is not there for `actor`."""
     kind = _kind(actor)
-    row = next((row for row in _rows(actor, kind)[0] if row.id == branch_id), None)
-    return _branch(row, _leaves(actor, kind, {branch_id}, None), {branch_id}) if row else None
+    tree = _tree(actor, kind)
+    row = next((row for row in tree.rows if row.id == branch_id), None)
+    return _branch(row, _leaves(actor, tree, {branch_id}, None), {branch_id}) if row else None
 
 
 def host_names(actor: Actor) -> list[str]:
@@ -191,22 +193,29 @@ def _kind(actor: Actor) -> str:
     return "host" if may(actor, "host.list") else "project"
 
 
-def _rows(actor: Actor, kind: str) -> tuple[list[Row], int]:
-    """The first branches that `actor` sees, and of a tree of projects how many there are in all."""
+def _tree(actor: Actor, kind: str) -> _Tree:
+    """The first branches that `actor` sees."""
     if kind == "host":
-        return [_host_row(*values) for values in asked(_HOSTS)], 0
+        hosts = [_host_row(*values) for values in asked(_HOSTS)]
+        return _Tree(kind, hosts, {row.id for row in hosts})
     seen, whole = composed(_project_ids, actor.viewpoint), composed(_whole_ids, actor.viewpoint)
     if not seen.text:
-        return [], 0
+        return _Tree(kind, [], set())
     text = _PROJECTS % {"ids": seen.text, "whole": whole.text or "NULL", "most": MAX_PROJECTS}
-    found = asked(text, whole.values + seen.values + seen.values)
-    is_all_whole = all(is_whole for *_, is_whole, _ in found)
-    counts = {} if is_all_whole else dict(composed(_counts, actor.viewpoint).rows())
+    found = asked(text, whole.values + seen.values)
+    wholly = {pk for pk, *_, is_whole in found if is_whole}
+    seen_in = {} if len(wholly) == len(found) else dict(composed(_counts, actor.viewpoint).rows())
     rows = [
-        Row(pk, name, title or name, "online", "", count if is_whole else counts.get(pk, 0))
-        for pk, name, title, count, is_whole, _ in found
+        Row(pk, name, title or name, "online", "", count if is_whole else seen_in.get(pk, 0))
+        for pk, name, title, count, is_whole in found
     ]
-    return rows, found[0][-1] if found else 0
+    return _Tree(kind, rows, wholly)
+
+
+def _amounts(actor: Actor) -> list[Composed]:
+    """Templates, projects, and machines in their parts."""
+    parts = (composed(_ids_of_part, actor.viewpoint, part) for part in range(parts_of(actor, "vm.view")))
+    return [*(composed(ids, actor.viewpoint) for ids in (_template_ids, _project_ids)), *parts]
 
 
 def _whole_ids(actor: Actor) -> QuerySet[Project, Any]:
@@ -228,11 +237,6 @@ def _first_of(actor: Actor, project_id: int) -> QuerySet[Vm, Any]:
     )
 
 
-def _seen_count(actor: Actor) -> int:
-    parts = range(parts_of(actor, "vm.view"))
-    return sum(composed(_ids_of_part, actor.viewpoint, part).count() for part in parts)
-
-
 def _ids_of_part(actor: Actor, part: int) -> QuerySet[Vm, Any]:
     return Vm.objects.present().filter(reached_part(actor, "vm.view", part)).values_list("pk")
 
@@ -251,9 +255,11 @@ def _opened(rows: list[Row], opened: set[int], here: int | None) -> set[int]:
     return (few | (opened & known) | ({here} & known if here else set())) if here or opened else few
 
 
-def _leaves(actor: Actor, kind: str, shown: Collection[int], here: Vm | None) -> dict[int | None, list[Leaf]]:
+def _leaves(
+    actor: Actor, tree: _Tree, shown: Collection[int], here: Vm | None
+) -> dict[int | None, list[Leaf]]:
     """The first machines of each of these branches, and `here`."""
-    parts, wanted = _firsts(actor, kind, shown)
+    parts, wanted = _firsts(actor, tree, shown)
     if here is not None:
         parts, wanted = [*parts, "SELECT id FROM vrabec_vm WHERE id = %s"], [*wanted, here.pk]
     if not wanted:
@@ -261,17 +267,17 @@ def _leaves(actor: Actor, kind: str, shown: Collection[int], here: Vm | None) ->
     text = _LEAVES % {"active": f"({marks(ACTIVE)})", "ids": " UNION ALL ".join(parts)}
     found: dict[int | None, list[Leaf]] = {}
     for row in map(_LeafRow._make, asked(text, [*ACTIVE, *wanted])):
-        found.setdefault(row.host_id if kind == "host" else row.project_id, []).append(_leaf(row))
+        found.setdefault(row.host_id if tree.kind == "host" else row.project_id, []).append(_leaf(row))
     return found
 
 
-def _firsts(actor: Actor, kind: str, shown: Collection[int]) -> tuple[list[str], list[Any]]:
+def _firsts(actor: Actor, tree: _Tree, shown: Collection[int]) -> tuple[list[str], list[Any]]:
     """SQL for the first machines of each branch, of a project those that are seen, and its values."""
-    if kind == "host":
-        return [_FIRST] * len(shown), list(shown)
-    found = [composed(_first_of, actor.viewpoint, pk) for pk in shown]
+    wholly = [pk for pk in shown if pk in tree.wholly]
+    found = [composed(_first_of, actor.viewpoint, pk) for pk in shown if pk not in tree.wholly]
     texts = [f"SELECT pk FROM ({one.text}) AS first" for one in found if one.text]  # noqa: S608 - ours
-    return texts, [value for one in found for value in one.values]
+    first = _FIRST.format(kind=tree.kind)
+    return [first] * len(wholly) + texts, [*wholly, *(value for one in found for value in one.values)]
 
 
 def _leaf(row: _LeafRow) -> Leaf:
