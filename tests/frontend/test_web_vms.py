@@ -91,7 +91,7 @@ def test_a_page_past_the_end_is_the_last_one(site: Site) -> None:
 
 
 PINNED = [("administrator", 15), ("operator", 16), ("owner", 15), ("viewer", 15)]
-"""An administrator is asked of nothing what they may do; others of the jobs in the drawer, but not of hosts."""
+"""An administrator is asked of nothing what they may do; others of the jobs in the drawer, or of hosts."""
 
 
 @pytest.mark.parametrize(("who", "pinned"), PINNED)
