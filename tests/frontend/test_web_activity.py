@@ -1,9 +1,15 @@
 """The record's page: searched by a form, exported as it was searched."""
 
+from typing import Any
+
 import orjson
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Person, Site
+from vrabec.models.jobs import Job, JobState
+from vrabec.services.record import record_end
 from vrabec.services.vms import start_vm
 
 
@@ -41,3 +47,48 @@ def test_the_export_has_the_lines_that_were_found(site: Site) -> None:
 def test_a_hostile_name_is_text(site: Site) -> None:
     shown = browser(site.owner).get("/activity", {"by": "<script>x"}, secure=True).content.decode()
     assert "<script>x" not in shown
+
+
+def ended(site: Site, state: JobState, **error: Any) -> None:
+    """A start of the machine that Olga asked for, and how it ended."""
+    job = start_vm(site.owner.actor, vm=site.vm)
+    Job.objects.filter(pk=job.pk).update(state=state, **error)
+    record_end(Job.objects.get(pk=job.pk))
+
+
+def test_an_end_stands_beside_its_act_and_tells_why(site: Site) -> None:
+    ended(site, JobState.DONE)
+    ended(site, JobState.FAILED, error_template="The host refused %(what)s.", error_params={"what": "<b>"})
+    for path in ("/activity", f"/machines/{site.vm.pk}", f"/machines/{site.vm.pk}/activity"):
+        page = browser(site.owner).get(path, secure=True).content.decode()
+        shown = page.partition('<ul class="lines">')[2].partition("</ul>")[0]
+        assert shown.count("Start web") == 3, path  # twice asked for, and why it failed
+        assert shown.count('<span class="mark mark-bad">Failed</span>') == 1, path
+        assert "Start web: failed. The host refused &lt;b&gt;." in shown
+    asked = browser(site.owner).get("/activity", {"action": "job."}, secure=True).content.decode()
+    assert "Start web: done" in asked
+
+
+def test_ends_cost_one_query_however_many_there_are(site: Site) -> None:
+    client = browser(site.owner)
+    client.get("/activity", secure=True)
+    counts = []
+    for _ in range(2):
+        for _ in range(5):
+            ended(site, JobState.FAILED, error_template="No.")
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/activity", secure=True)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def test_the_export_has_every_end(site: Site) -> None:
+    ended(site, JobState.DONE)
+    ended(site, JobState.STUCK, error_template="The host is away.")
+    response = browser(site.owner).get("/activity.jsonl", {"action": "job."}, secure=True)
+    lines = [orjson.loads(text) for text in response.content.splitlines()]
+    assert [(line["action"], line["actor"], line["detail"]) for line in lines] == [
+        ("job.done", "olga", {"what": "vm.start"}),
+        ("job.stuck", "olga", {"what": "vm.start", "error": "The host is away."}),
+    ]
+    assert browser(site.stranger).get("/activity.jsonl", {"action": "job."}, secure=True).content == b""

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from tests.sweep import host
 from tests.sweep.scenario import Scenario
-from vrabec.jobs.plans import Plan, Step, fixed, register
+from vrabec.jobs.plans import Plan, Step, at_end, fixed, register
 from vrabec.jobs.run import Run
 from vrabec.lib import wire
 from vrabec.lib.actor import SYSTEM
@@ -16,6 +16,7 @@ from vrabec.models.changes import engine_socket
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.projects import Project
 from vrabec.services.jobs import cancel_job
+from vrabec.services.record import record_end
 
 
 def _note(run: Run) -> None:
@@ -79,7 +80,8 @@ class MadeUp(Scenario):
     ends = JobState.DONE
 
     def register(self) -> None:
-        """Nothing but the made-up job."""
+        """Nothing but the made-up job, and the record of its end."""
+        at_end(record_end)
         register("made_up", Plan("Make it", fixed(*STEPS), no_return=self.no_return), self.steps)
 
     def prepare(self) -> str:

@@ -91,6 +91,7 @@ def _supervise(scenario: Scenario, reached: Reached | None) -> None:
 def _serve(scenario: Scenario, reached: Reached | None) -> None:
     from vrabec.jobs.engine import Engine
     from vrabec.jobs.lock import EngineLock
+    from vrabec.services.links import linked_beside
 
     if reached:
         Points(reached).install(scenario.modules)
@@ -101,7 +102,8 @@ def _serve(scenario: Scenario, reached: Reached | None) -> None:
         entry_point.run()
         return
     EngineLock().take()
-    Engine(threads=4).run()
+    with linked_beside():
+        Engine(threads=4).run()
 
 
 def recorder(write_to: int) -> Reached:
@@ -156,7 +158,7 @@ def _use(scenario: Scenario, stage: Stage, line: Connection) -> None:
         _wait(scenario, context)
         line.send("over")
         line.recv()
-        line.send(([*_halves(), *scenario.check(context)], _steps()))
+        line.send(([*_halves(), *_ends(), *scenario.check(context)], _steps()))
 
 
 def _wait(scenario: Scenario, context: Any) -> None:
@@ -184,6 +186,19 @@ def _halves() -> list[str]:
         for job in Job.objects.all()
         if not whole.get(job.state, lambda job: False)(job) or job.owner
     ]
+
+
+def _ends() -> list[str]:
+    """Jobs whose end is not on record once, as it was."""
+    from vrabec.models.audit import Audit
+    from vrabec.models.jobs import Job
+    from vrabec.services.record import ENDED
+
+    found: dict[int | None, list[str]] = {}
+    for job_id, action in Audit.objects.filter(action__in=ENDED).values_list("job_id", "action"):
+        found.setdefault(job_id, []).append(action)
+    wrong = [job for job in Job.objects.all() if found.get(job.pk, []) != [f"job.{job.state}"]]
+    return [f"job {job.pk} ended {job.state}, and on record {found.get(job.pk, [])}" for job in wrong]
 
 
 def _steps() -> list[str]:

@@ -37,6 +37,7 @@ def run() -> None:
     from vrabec.jobs.engine import Engine
     from vrabec.jobs.lock import EngineLock
     from vrabec.services.chain import link_rest
+    from vrabec.services.links import linked_beside
     from vrabec.workflows import register_all
 
     EngineLock().take()
@@ -53,7 +54,7 @@ def run() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fleet.start()
     try:
-        with beside(settings.VRABEC_CONFIG):
+        with linked_beside(), beside(settings.VRABEC_CONFIG):
             engine.run()
     finally:
         fleet.stop()

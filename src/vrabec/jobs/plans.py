@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vrabec.jobs.run import Run
+    from vrabec.models.jobs import Job
 
 
 Args = Mapping[str, Any]
@@ -45,6 +46,8 @@ class Plan:
 
 PLANS: dict[str, Plan] = {}
 STEPS: dict[str, Step] = {}
+ENDS: list[Callable[[Job], None]] = []
+"""Called with a job in the transaction that ends it."""
 
 
 def register(kind: str, plan: Plan, steps: Mapping[str, Step]) -> None:
@@ -53,6 +56,12 @@ def register(kind: str, plan: Plan, steps: Mapping[str, Step]) -> None:
         raise ValueError(f"{kind} or one of its steps is registered already")
     PLANS[kind] = plan
     STEPS.update(steps)
+
+
+def at_end(told: Callable[[Job], None]) -> None:
+    """Let `told` hear of every job's end: what it writes is there once, exactly where the end is."""
+    if told not in ENDS:
+        ENDS.append(told)
 
 
 def fixed(*names: str) -> Callable[[Args], tuple[str, ...]]:

@@ -1,5 +1,7 @@
 """Every write of the engine to a job's row: each one UPDATE, conditional on owner and generation.
 
+A job's end is a transaction with what `ENDS` writes beside it: both are there, once, or neither.
+
 Zero rows mean that the job is no longer ours (somebody took it over after we were thought dead): LostJob,
 and whoever lost it stops at once, touching nothing.
 """
@@ -10,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 
+from vrabec.jobs.plans import ENDS
 from vrabec.lib.clock import now
 from vrabec.lib.errors import VrabecError
 from vrabec.models.changes import announce
@@ -50,8 +53,11 @@ def refuse(job: Job, error: VrabecError) -> None:
     """End a job that cannot run at all: failed when nothing of it was begun, else stuck."""
     state = JobState.STUCK if job.begun else JobState.FAILED
     fields = {"state": state, "owner": "", "generation": job.generation + 1, "finished_at": now()}
-    if _as_read(job).update(**fields, **failure(error)):
-        tell(job)
+    fields |= failure(error)
+    with transaction.atomic():
+        if _as_read(job).update(**fields):
+            _take(job, fields)
+            _ended(job)
 
 
 def _as_read(job: Job) -> JobQuerySet:
@@ -64,9 +70,19 @@ def write(job: Job, *conditions: Q, **fields: Any) -> None:
     """Write `fields` to a job that we own, and tell the pages. Raises LostJob."""
     if not _ours(job).filter(*conditions).update(**fields):
         raise LostJob(job.pk)
+    _take(job, fields)
+
+
+def _take(job: Job, fields: Mapping[str, Any]) -> None:
+    """The row has these fields now."""
     for name, value in fields.items():
         setattr(job, name, value)
     tell(job)
+
+
+def _ended(job: Job) -> None:
+    for told in ENDS:
+        told(job)
 
 
 def _ours(job: Job) -> JobQuerySet:
@@ -74,8 +90,9 @@ def _ours(job: Job) -> JobQuerySet:
 
 
 def tell(job: Job) -> None:
-    """Announce a job, and the machine whose shown state depends on it."""
-    announce([("job", job.pk), *([("vm", job.vm_id)] if job.vm_id else [])])
+    """Announce a job, and the machine whose shown state depends on it: once they can be read."""
+    rows = [("job", job.pk), *([("vm", job.vm_id)] if job.vm_id else [])]
+    transaction.on_commit(lambda: announce(rows))
 
 
 def log(job: Job, template: str, /, **params: Any) -> None:
@@ -110,7 +127,10 @@ def finish(job: Job, state: JobState) -> None:
     if state == JobState.DONE:
         last = [{**step, "ended": now().isoformat()} for step in job.steps[-1:]]
         fields |= {"ended": len(job.plan), "percent": 100, "steps": [*job.steps[:-1], *last], **_NO_ERROR}
-    write(job, **fields)
+    with transaction.atomic():
+        write(job, **fields)
+        _ended(job)
+    # Not within: who cancels has the parent's row first, then its children's.
     if job.parent_id:
         Job.objects.filter(pk=job.parent_id).update(not_before=None)
 

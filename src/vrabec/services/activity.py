@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from vrabec.lib.actor import Actor
 from vrabec.models.audit import Audit, AuditQuerySet
+from vrabec.models.jobs import Job, JobState
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
 
@@ -74,3 +75,14 @@ def exported(actor: Actor, query: ActivityQuery) -> Iterator[dict[str, Any]]:
 def vm_activity(actor: Actor, *, vm: Vm) -> AuditQuerySet:
     """Lines of the record about one machine, newest first. `vm` came from `get_vm`, so it may be seen."""
     return Audit.objects.filter(kind="vm", subject_id=vm.pk).order_by("-id")
+
+
+def without_dones(rows: AuditQuerySet) -> AuditQuerySet:
+    """Without the lines of jobs that ended well, for readers to whom the act itself says enough."""
+    return rows.exclude(action="job.done")
+
+
+def ends_of(lines: Iterable[Audit]) -> dict[int, JobState]:
+    """How the jobs stand that these lines are about, by their ids: one query."""
+    jobs = Job.objects.filter(pk__in={line.job_id for line in lines if line.job_id})
+    return {pk: JobState(state) for pk, state in jobs.values_list("pk", "state")}

@@ -4,8 +4,7 @@ A line's link holds a code of what the line says, and one of that, its place and
 HMAC-SHA256 (RFC 2104) with the secret key, which no database knows. The file `audit.head` in the data folder
 holds the last link: lines that are missing at the end cannot be seen in the lines that are left.
 
-A line is linked as soon as its transaction is committed: to do that inside would let one transaction wait for
-another, however long that takes.
+When lines are linked: links.py.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from django.db.models import Exists, OuterRef
 from django.utils.crypto import salted_hmac
 
 from vrabec.models.audit import Audit, Link
-from vrabec.services.forward import forward
 
 PART = 1000
 """Lines that are read at once."""
@@ -43,28 +41,6 @@ class Head(NamedTuple):
 
 
 NOTHING = Head(0, "")
-
-
-def link_on_commit(line: Audit) -> None:
-    """Link `line` once its transaction is committed, with the others of the same transaction."""
-    for entry in connection.run_on_commit:
-        waiting = getattr(entry[1], "__self__", None)
-        if isinstance(waiting, _Linking):
-            waiting.ids.append(line.pk)
-            return
-    transaction.on_commit(_Linking([line.pk]).run, robust=True)
-
-
-class _Linking:
-    """What waits for the end of a transaction."""
-
-    def __init__(self, ids: list[int]) -> None:
-        self.ids = ids
-
-    def run(self) -> None:
-        """Link and forward them: what an inner transaction took back is not there."""
-        link(self.ids)
-        forward(self.ids)
 
 
 def link_rest() -> list[int]:

@@ -1,4 +1,4 @@
-"""Write the record: one line for everything a person did, in the transaction that did it."""
+"""Write the record: one line for everything a person did, in the transaction that did it; one for its end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from django.db.models import Model
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.models.audit import Audit
-from vrabec.models.jobs import Job
-from vrabec.services.chain import link_on_commit
+from vrabec.models.jobs import Job, JobState
+from vrabec.services.links import link_on_commit
 
 Row = Model
+ENDED = tuple(f"job.{state}" for state in ("done", "failed", "cancelled", "stuck"))
+"""The actions of lines that say how a job ended."""
+MOST_SAID = 1000
+"""Signs that a line keeps of why a job failed; all of it stands in the job."""
 
 
 def record(actor: Actor, action: str, *, of: Row, job: Job | None = None, **detail: Any) -> None:
@@ -34,3 +38,33 @@ def record(actor: Actor, action: str, *, of: Row, job: Job | None = None, **deta
         detail=detail,
     )
     link_on_commit(line)
+
+
+def record_end(job: Job) -> None:
+    """Add the line of a job's end, in the name of who asked for it. Called as it ends, in one transaction."""
+    kind, subject_id = _subject_of(job)
+    line = Audit.objects.create(
+        at=now(),
+        user_id=job.created_by_id,
+        actor=job.created_by_name,
+        action=f"job.{JobState(job.state).value}",
+        kind=kind,
+        subject_id=subject_id,
+        subject=job.subject_name,
+        project_id=job.project_id,
+        job_id=job.pk,
+        detail={"what": job.kind} | _why(job),
+    )
+    link_on_commit(line)
+
+
+def _subject_of(job: Job) -> tuple[str, int]:
+    """What it was done to, without asking for the row."""
+    ids = {"vm": job.vm_id, "template": job.template_id, "host": job.host_id}
+    return next(((kind, pk) for kind, pk in ids.items() if pk), ("job", job.pk))
+
+
+def _why(job: Job) -> dict[str, str]:
+    """Its error's sentence; what a host said in its own words stays in the job."""
+    failed = job.state in (JobState.FAILED, JobState.STUCK)
+    return {"error": job.error_message[:MOST_SAID]} if failed else {}

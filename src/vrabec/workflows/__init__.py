@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def register_all() -> None:
-    """Tell the engine every kind of job. Called once, by its entry point."""
+    """Tell the engine every kind of job, and who keeps their ends. Called once, by its entry point."""
+    from vrabec.jobs.plans import at_end
+    from vrabec.services.record import record_end
     from vrabec.workflows.balance import register_balance
     from vrabec.workflows.hosts import register_hosts
     from vrabec.workflows.maintenance import register_maintenance
@@ -24,3 +26,4 @@ def register_all() -> None:
     register_hosts()
     register_maintenance()
     register_balance()
+    at_end(record_end)

@@ -18,8 +18,11 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now, parse_time
 from vrabec.lib.errors import Invalid
 from vrabec.models.audit import Audit
-from vrabec.services.activity import ActivityQuery, exported, list_activity
+from vrabec.models.jobs import JobState
+from vrabec.services.activity import ActivityQuery, ends_of, exported, list_activity, without_dones
 from vrabec.services.permissions import may
+from vrabec.services.record import ENDED
+from vrabec.services.states import TITLES
 
 MAX_TYPED = 255
 _ASKED = ("by", "subject", "action", "token", "since", "until")
@@ -53,6 +56,10 @@ WORDS = {
     "vm.delete": ("trash", gettext_noop("Delete %(name)s")),
     "job.cancel": ("x", gettext_noop("Cancel the job of %(name)s")),
     "job.retry": ("refresh", gettext_noop("Retry the job of %(name)s")),
+    "job.done": ("check", gettext_noop("%(what)s: done")),
+    "job.failed": ("alert-circle", gettext_noop("%(what)s: failed. %(error)s")),
+    "job.cancelled": ("x", gettext_noop("%(what)s: cancelled")),
+    "job.stuck": ("alert-circle", gettext_noop("%(what)s: stuck. %(error)s")),
     "host.add": ("server-2", gettext_noop("Add host %(name)s")),
     "host.look": ("server-2", gettext_noop("Look at %(name)s")),
     "host.change": ("server-2", gettext_noop("Put host %(name)s into cluster %(cluster)s")),
@@ -121,11 +128,13 @@ _ON_THE_SITE = {
     "grant.give": gettext_noop("Give %(to)s the role %(role)s on the whole site"),
     "grant.take": gettext_noop("Take the role %(role)s on the whole site from %(to)s"),
 }
+_END_KINDS = {JobState.FAILED: "bad", JobState.STUCK: "warn", JobState.CANCELLED: ""}
+"""How ends are shown that stand beside the act; that it was done needs no word."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the record."""
+    """One line of the record. `end`: how its job ended where it did not end well, "" else."""
 
     icon: str
     text: str
@@ -133,11 +142,16 @@ class Line:
     token: str
     at: datetime
     vm_id: int | None
+    end: str = ""
+    end_kind: str = ""
 
 
 @page("audit.list")
 def index(request: PageRequest) -> HttpResponse:
-    """What the reader may see of it and asks for, newest first; what is asked wrongly is said."""
+    """What the reader may see of it and asks for, newest first; what is asked wrongly is said.
+
+    That a job was done is no line here unless somebody asks for jobs: the line of the act says it.
+    """
     typed = {name: request.GET.get(name, "")[:MAX_TYPED].strip() for name in _ASKED}
     problems: dict[str, Problem] = {}
     try:
@@ -145,7 +159,7 @@ def index(request: PageRequest) -> HttpResponse:
     except Invalid as error:
         problems = problems_of(error)
         rows = list_activity(request.actor)
-    found, pager = paged(request, rows)
+    found, pager = paged(request, rows if typed["action"].startswith("job") else without_dones(rows))
     context = {"lines": lines(request.actor, found), "pager": pager, "typed": typed, "problems": problems}
     context |= {"is_asked": any(typed.values()), "address": request.GET.urlencode()}
     return render(request, "activity/list.html", context)
@@ -153,7 +167,7 @@ def index(request: PageRequest) -> HttpResponse:
 
 @page("audit.list")
 def export(request: PageRequest) -> HttpResponse:
-    """The same as a file of JSON lines, oldest first. Raises Invalid."""
+    """The same as a file of JSON lines, oldest first, with every end of a job. Raises Invalid."""
     typed = {name: request.GET.get(name, "")[:MAX_TYPED].strip() for name in _ASKED}
     text = b"".join(orjson.dumps(row) + b"\n" for row in exported(request.actor, _query(typed)))
     name = f"activity-{now():%Y-%m-%d}.jsonl"
@@ -183,16 +197,25 @@ def _day(text: str, field: str) -> datetime | None:
 
 def lines(actor: Actor, found: Iterable[Audit]) -> list[Line]:
     """Rows of the record in words, as `actor` may read them."""
-    names = may(actor, "host.view")
-    return [_line(row, names) for row in found]
+    names, rows = may(actor, "host.view"), list(found)
+    ends = ends_of(rows)
+    return [_line(row, names, ends.get(row.job_id or 0)) for row in rows]
 
 
-def _line(row: Audit, names: bool) -> Line:
+def _line(row: Audit, names: bool, end: JobState | None) -> Line:
+    icon, words = _words(row, names)
+    said = {"name": row.subject} | row.detail
+    if row.action in ENDED:  # whose words have the end already
+        said["what"], end = gettext(TITLES.get(row.detail["what"], "%(name)s")) % said, None
+    text, vm_id = gettext(words) % said, row.subject_id if row.kind == "vm" else None
+    shown = (gettext(end.label), _END_KINDS[end]) if end in _END_KINDS else ("", "")
+    return Line(icon, text, row.actor, row.token or "", row.at, vm_id, *shown)
+
+
+def _words(row: Audit, names: bool) -> tuple[str, str]:
     icon, words = WORDS.get(row.action, ("activity", f"{row.action} %(name)s"))
     if row.kind in ("user", "group"):
         words = _ON_THE_SITE.get(row.action, words)
     if row.kind == "quota":
         words = gettext_noop("Change the quota of every %(what)s without one")
-    words = words if names else NAMELESS.get(row.action, words)
-    text = gettext(words) % ({"name": row.subject} | row.detail)
-    return Line(icon, text, row.actor, row.token or "", row.at, row.subject_id if row.kind == "vm" else None)
+    return icon, words if names else NAMELESS.get(row.action, words)

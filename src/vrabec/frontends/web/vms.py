@@ -25,7 +25,7 @@ from vrabec.lib.errors import Invalid, NotFound
 from vrabec.models.hosts import HostState
 from vrabec.models.vms import Vm
 from vrabec.services import vms
-from vrabec.services.activity import vm_activity
+from vrabec.services.activity import vm_activity, without_dones
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.history import cpu_lines
 from vrabec.services.jobs import open_jobs
@@ -152,7 +152,7 @@ def show(request: PageRequest, vm_id: int) -> HttpResponse:
     names = may(request.actor, "host.view")
     context["bound_to"] = sorted(host.name for host in vm.pinned_to.all()) if names else []
     context |= history_of(request.actor, vm, request)
-    context["lines"] = lines(request.actor, vm_activity(request.actor, vm=vm)[:RECENT])
+    context["lines"] = lines(request.actor, without_dones(vm_activity(request.actor, vm=vm))[:RECENT])
     return render(request, "vms/overview.html", context)
 
 
@@ -173,7 +173,7 @@ def actions(request: PageRequest, vm_id: int) -> HttpResponse:
 def activity(request: PageRequest, vm_id: int) -> HttpResponse:
     """What happened to one machine."""
     vm = vms.get_vm(request.actor, vm_id=vm_id)
-    found, pager = paged(request, vm_activity(request.actor, vm=vm))
+    found, pager = paged(request, without_dones(vm_activity(request.actor, vm=vm)))
     context = about(request.actor, vm) | {"lines": lines(request.actor, found), "pager": pager}
     return render(request, "vms/activity.html", context)
 
