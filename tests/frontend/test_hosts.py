@@ -100,7 +100,9 @@ def test_a_new_key_is_confirmed_in_place_of_the_old(site: Site) -> None:
     assert post(site, path, {"fingerprint": SHOWN}).json()["fingerprint"] == SHOWN
     host.refresh_from_db()
     assert host.host_key == KEY
-    assert Audit.objects.get(action="host.confirm").subject == "kvm2"
+    line = Audit.objects.get(action="host.confirm")
+    assert line.subject == "kvm2"
+    assert (line.detail["before"][:7], line.detail["fingerprint"]) == ("SHA256:", SHOWN)
 
 
 def test_a_host_without_ssh_has_no_key_to_confirm(site: Site) -> None:

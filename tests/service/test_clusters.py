@@ -46,7 +46,10 @@ def test_what_is_not_given_stays(site: Site) -> None:
     made = create(site, name="lab", memory_ratio=1.5)
     changed = change_cluster(site.administrator.actor, cluster=made, wish=ClusterWish(cpu_ratio=4))
     assert (changed.name, changed.memory_ratio, changed.cpu_ratio) == ("lab", 1.5, 4)
-    assert Audit.objects.get(action="cluster.change").detail == {"cpu_ratio": 4}
+    assert Audit.objects.get(action="cluster.change").detail == {
+        "before": {"cpu_ratio": 16},
+        "after": {"cpu_ratio": 4},
+    }
 
 
 def test_every_broken_limit_is_named_at_once(site: Site) -> None:
@@ -68,7 +71,7 @@ def test_a_name_is_given_once(site: Site) -> None:
 def test_a_cluster_with_hosts_stays_and_an_empty_one_goes(site: Site) -> None:
     made = create(site, name="lab")
     change_host(site.administrator.actor, host=site.host, cluster="lab")
-    assert Audit.objects.get(action="host.change").detail == {"cluster": "lab"}
+    assert Audit.objects.get(action="host.change").detail == {"before": "default", "cluster": "lab"}
     with pytest.raises(Conflict, match="lab has 1 hosts"):
         remove_cluster(site.administrator.actor, cluster=made)
     change_host(site.administrator.actor, host=site.host, cluster="default")

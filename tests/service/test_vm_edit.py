@@ -28,7 +28,19 @@ def test_a_description_and_tags_are_kept_and_recorded(site: Site) -> None:
     vm = describe(site, description="Grades.\r\nAsk Ada.", tags=("web", "prod"))
     assert (vm.description, vm.tags) == ("Grades.\nAsk Ada.", ["prod", "web"])
     line = Audit.objects.get(action="vm.describe")
-    assert (line.subject_id, line.detail) == (vm.pk, {"tags": ["prod", "web"]})
+    before = {"description": "", "tags": []}
+    after = {"description": "Grades.\nAsk Ada.", "tags": ["prod", "web"]}
+    assert (line.subject_id, line.detail) == (vm.pk, {"before": before, "after": after})
+
+
+def test_only_what_changed_is_recorded_and_of_long_words_the_beginning(site: Site) -> None:
+    describe(site, description="x" * 4000, tags=("web",))
+    describe(site, description="Grades", farm="db")
+    line = Audit.objects.filter(action="vm.describe").latest("pk")
+    assert line.detail == {
+        "before": {"description": "x" * 500, "farm": ""},
+        "after": {"description": "Grades", "farm": "db"},
+    }
 
 
 def test_what_is_left_out_stays(site: Site) -> None:
@@ -101,7 +113,7 @@ def fresh(site: Site) -> Vm:
 def test_a_rename_is_queued_with_the_name_on_the_host(site: Site) -> None:
     job = rename_vm(site.owner.actor, vm=fresh(site), name="db")
     assert (job.kind, job.args) == ("vm.rename", {"name": "db", "domain_name": "alpha.db"})
-    assert Audit.objects.get(action="vm.rename").detail == {"to": "db"}
+    assert Audit.objects.get(action="vm.rename").detail == {"before": "web", "to": "db"}
     assert fresh(site).name == "web"
 
 
@@ -132,7 +144,10 @@ def resize(site: Site, **sizes: int) -> Job:
 
 def test_a_resize_asks_for_what_differs_alone(site: Site) -> None:
     assert resize(site, cpus=2, memory_mib=192, disk_mib=2048).args == {"cpus": 2, "disk_mib": 2048}
-    assert Audit.objects.get(action="vm.resize").detail == {"cpus": 2, "disk_mib": 2048}
+    assert Audit.objects.get(action="vm.resize").detail == {
+        "before": {"cpus": 1, "disk_mib": 1024},
+        "after": {"cpus": 2, "disk_mib": 2048},
+    }
 
 
 def test_going_back_to_what_runs_is_a_change_while_another_size_waits(site: Site) -> None:

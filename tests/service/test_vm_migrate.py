@@ -83,7 +83,8 @@ def test_without_a_name_the_best_host_is_taken_and_recorded(fleet: Site) -> None
         "vm.migrate", fleet.host, target.pk, fleet.host.pk,
     )  # fmt: skip
     line = Audit.objects.get(action="vm.migrate")
-    assert (line.subject, line.detail) == ("web", {"to": "kvm3", "if_too_fast": "slow"})
+    said = {"before": "kvm1", "to": "kvm3", "if_too_fast": "slow"}
+    assert (line.subject, line.detail) == ("web", said)
 
 
 def test_what_is_done_when_it_writes_too_fast_is_kept_and_recorded(fleet: Site) -> None:

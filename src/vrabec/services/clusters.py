@@ -75,8 +75,9 @@ def change_cluster(actor: Actor, *, cluster: Cluster, wish: ClusterWish) -> Clus
     _check(wish)
     given = _given(wish)
     with transaction.atomic():
+        before = Cluster.objects.filter(pk=cluster.pk).values(*given).first() if given else {}
         _named(wish, lambda: Cluster.objects.filter(pk=cluster.pk).update(**given))
-        record(actor, "cluster.change", of=cluster, **given)
+        record(actor, "cluster.change", of=cluster, before=before, after=given)
     return get_cluster(actor, cluster_id=cluster.pk)
 
 

@@ -106,8 +106,10 @@ def change_host(actor: Actor, *, host: Host, cluster: str) -> Host:
     """Put a host into another cluster; what runs on it goes on running. Raises Invalid, Forbidden."""
     require(actor, "host.change", host)
     with transaction.atomic():
-        Host.objects.filter(pk=host.pk).update(cluster_id=locked_cluster(cluster))
-        record(actor, "host.change", of=host, cluster=cluster)
+        row = Host.objects.filter(pk=host.pk)
+        before = row.values_list("cluster__name", flat=True).first()
+        row.update(cluster_id=locked_cluster(cluster))
+        record(actor, "host.change", of=host, before=before, cluster=cluster)
         changed("host", host.pk)
     return get_host(actor, host_id=host.pk)
 
@@ -131,7 +133,7 @@ def confirm_host(actor: Actor, *, host: Host, fingerprint: str) -> Host:
     key = confirmed_key(host.uri, fingerprint)
     with transaction.atomic():
         Host.objects.filter(pk=host.pk).update(host_key=key)
-        record(actor, "host.confirm", of=host, fingerprint=ssh.fingerprint(key))
+        record(actor, "host.confirm", of=host, before=host.fingerprint, fingerprint=ssh.fingerprint(key))
         changed("host", host.pk)
     host.host_key = key
     return host

@@ -116,7 +116,7 @@ def set_role_factor(actor: Actor, *, name: str, is_needed: bool) -> Described:
             .exclude(needs_second_factor=is_needed)
             .update(needs_second_factor=is_needed, version=F("version") + 1)
         ):
-            record(actor, "role.change", of=row, second_factor=is_needed)
+            record(actor, "role.change", of=row, before=not is_needed, second_factor=is_needed)
             changed("grant", 0)
     return role_named(actor, name)
 

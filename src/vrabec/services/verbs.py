@@ -209,13 +209,14 @@ def queue_verb(actor: Actor, verb: str, vm: Vm, **args: Any) -> Job:
     wish = VERBS[verb].wish
     if vm.is_managed and wish is not None:
         Vm.objects.filter(pk=vm.pk).update(wished=wish)
-    record(actor, f"vm.{verb}", of=vm, job=job, **_told(args))
+    record(actor, f"vm.{verb}", of=vm, job=job, **_told(vm, args))
     return job
 
 
-def _told(args: dict[str, Any]) -> dict[str, Any]:
-    """What of a job's arguments the record keeps: where to, and how."""
-    return {name: args[name] for name in ("to", "if_too_fast") if name in args}
+def _told(vm: Vm, args: dict[str, Any]) -> dict[str, Any]:
+    """What of a job's arguments the record keeps: where from and to, and how."""
+    before = {"before": vm.host.name} if "to" in args and vm.host else {}
+    return before | {name: args[name] for name in ("to", "if_too_fast") if name in args}
 
 
 def host_answers(vm: Vm) -> bool:

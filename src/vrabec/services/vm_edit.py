@@ -28,6 +28,8 @@ from vrabec.services.wishes import VmSizes, check_farm, check_sizes
 
 MAX_DESCRIPTION = 4000
 MAX_TAGS = 20
+MOST_ON_RECORD = 500
+"""Signs of a description, before and after, that the record keeps."""
 _TAG = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 
 
@@ -61,14 +63,20 @@ def write_words(actor: Actor, vm: Vm, words: VmWords) -> Vm:
         row = Vm.objects.select_for_update().get(pk=vm.pk)
         fresh = {"description": _description(row, words), "tag_line": _tag_line(row, words)}
         fresh["farm"] = _farm(row, words)
-        if any(getattr(row, name) != value for name, value in fresh.items()):
-            Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1, **fresh)
-            farm: dict[str, Any] = {"farm": fresh["farm"]} if fresh["farm"] != row.farm else {}
-            record(actor, "vm.describe", of=vm, tags=fresh["tag_line"].split(), **farm)
+        if after := {name: value for name, value in fresh.items() if getattr(row, name) != value}:
+            Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1, **after)
+            before = {name: getattr(row, name) for name in after}
+            record(actor, "vm.describe", of=vm, before=_said(before), after=_said(after))
             changed("vm", vm.pk)
     for name, value in fresh.items():
         setattr(vm, name, value)
     return vm
+
+
+def _said(words: dict[str, str]) -> dict[str, Any]:
+    """As the record has them: tags one by one, and of a long text its beginning."""
+    said: dict[str, Any] = {name: text[:MOST_ON_RECORD] for name, text in words.items()}
+    return said | {"tags": said.pop("tag_line").split()} if "tag_line" in said else said
 
 
 def rename_vm(actor: Actor, *, vm: Vm, name: str) -> Job:
@@ -82,7 +90,7 @@ def rename_vm(actor: Actor, *, vm: Vm, name: str) -> Job:
         require_free_name(name, vm.project)
         domain_name = f"{vm.project.name}.{name}" if vm.project else name
         job = queue_vm_job(actor, "vm.rename", vm, name=name, domain_name=domain_name)
-        record(actor, "vm.rename", of=vm, job=job, to=name)
+        record(actor, "vm.rename", of=vm, job=job, before=vm.name, to=name)
     return job
 
 
@@ -93,7 +101,8 @@ def resize_vm(actor: Actor, *, vm: Vm, sizes: VmSizes) -> Job:
     Forbidden.
     """
     require_verb(actor, vm, "resize")
-    args = _differing(vm, sizes)
+    before = _sizes_of(vm)
+    args = {name: size for name, size in asdict(sizes).items() if size not in (None, before[name])}
     check_sizes(vm, sizes)
     if not args:
         raise Invalid("%(name)s has these sizes already.", name=vm.name)
@@ -103,18 +112,14 @@ def resize_vm(actor: Actor, *, vm: Vm, sizes: VmSizes) -> Job:
             require_room(vm, cpus=args.get("cpus", 0), memory_mib=args.get("memory_mib", 0))
         Purse().take(payers_of(vm), growth(vm, args))
         job = queue_vm_job(actor, "vm.resize", vm, **args)
-        record(actor, "vm.resize", of=vm, job=job, **args)
+        record(actor, "vm.resize", of=vm, job=job, before={name: before[name] for name in args}, after=args)
     return job
 
 
-def _differing(vm: Vm, sizes: VmSizes) -> dict[str, int]:
-    """What of `sizes` is not so already, or so from the next start on."""
-    has = {
-        "cpus": vm.next_cpus or vm.cpus,
-        "memory_mib": vm.next_memory_mib or vm.memory_mib,
-        "disk_mib": vm.disk_mib,
-    }
-    return {name: wanted for name, wanted in asdict(sizes).items() if wanted not in (None, has[name])}
+def _sizes_of(vm: Vm) -> dict[str, int]:
+    """What it has, or will have from the next start on."""
+    cpus, memory_mib = vm.next_cpus or vm.cpus, vm.next_memory_mib or vm.memory_mib
+    return {"cpus": cpus, "memory_mib": memory_mib, "disk_mib": vm.disk_mib}
 
 
 def _description(row: Vm, words: VmWords) -> str:

@@ -31,8 +31,9 @@ def pin_vm(actor: Actor, *, vm_id: int, hosts: Iterable[str]) -> Vm:
         row = Vm.objects.select_for_update(of=("self",)).select_related("host").get(pk=vm.pk)
         if row.host and wanted and row.host not in wanted:
             raise Conflict("%(host)s holds it now: name it as well.", host=row.host.name, field="hosts")
+        before = sorted(vm.pinned_to.values_list("name", flat=True))
         vm.pinned_to.set(wanted)
         Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1)
-        record(actor, "vm.pin", of=vm, hosts=[host.name for host in wanted])
+        record(actor, "vm.pin", of=vm, before=before, after=[host.name for host in wanted])
         changed("vm", vm.pk)
     return vm
