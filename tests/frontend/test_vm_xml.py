@@ -1,5 +1,7 @@
 """A machine in libvirt's words: on its page, by REST and by the command."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -7,8 +9,10 @@ from tests.cast import Person, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller
 from vrabec.lib.fit import Needs
+from vrabec.models.audit import Audit
 from vrabec.models.vms import Seen, Vm
 from vrabec.models.xml import VmXml
+from vrabec.services import record
 from vrabec.services.vm_xml import Told, write_xml
 
 __all__ = ["command", "controller", "home", "signed_in", "vrabec"]
@@ -51,6 +55,39 @@ def test_rest_gives_it_as_it_was_seen(site: Site) -> None:
     assert client.get(path, secure=True).json()["error"]["code"] == "not_found"
     write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
     assert client.get(path, secure=True).json()["xml"] == TEXT
+
+
+def test_who_has_read_it_is_on_record_once_in_ten_minutes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
+    clients = (
+        Client(headers={"authorization": f"Bearer {site.owner.secret}"}),
+        Client(REMOTE_ADDR="192.0.2.9"),
+    )
+    clients[1].force_login(site.owner.user)
+    for _ in range(3):
+        assert clients[0].get(f"/api/v1/vms/{site.vm.pk}/xml", secure=True).status_code == 200
+        assert clients[1].get(f"/machines/{site.vm.pk}/xml", secure=True).status_code == 200
+    page_of(site.administrator, site)
+    assert readings() == [("ada", None), ("olga", "test"), ("olga", None)]
+    monkeypatch.setattr(record, "SAME_READING", timedelta(0))
+    page_of(site.owner, site)
+    assert len(readings()) == 4
+
+
+def readings() -> list[tuple[str, str | None]]:
+    return sorted(Audit.objects.filter(action="vm.xml", subject="web").values_list("actor", "token"), key=str)
+
+
+def test_what_was_not_read_is_not_on_record(site: Site) -> None:
+    page_of(site.owner, site)  # nothing was seen yet
+    write_xml(site.vm.pk, Told(TEXT, Needs(), "1"))
+    for person in (site.viewer, site.stranger):
+        client = Client()
+        client.force_login(person.user)
+        assert client.get(f"/machines/{site.vm.pk}/xml", secure=True).status_code in (403, 404)
+    assert readings() == []
 
 
 def test_only_what_differs_is_written(site: Site) -> None:

@@ -41,6 +41,8 @@ def test_an_app_counts_once_it_has_shown_a_code(site: Site, app: App) -> None:
         second_factors.confirm_app(site.owner.actor, code=app.wrong(site.owner.user))
     codes = app.set_up(site.owner)
     assert len(set(codes)) == 10
+    lines = Audit.objects.filter(action__startswith="factor.", actor="olga").order_by("pk")
+    assert [line.action for line in lines] == ["factor.add", "factor.codes"]
     assert site.owner.user.second_factor_since is not None
     found = second_factors.factors_of(site.owner.actor)
     assert (found.app_since is not None, found.codes_left, found.are_none) == (True, 10, False)

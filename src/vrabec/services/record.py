@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Model
 
 from vrabec.lib.actor import Actor
@@ -15,6 +17,8 @@ from vrabec.services.links import link_on_commit
 Row = Model
 ENDED = tuple(f"job.{state}" for state in ("done", "failed", "cancelled", "stuck"))
 """The actions of lines that say how a job ended."""
+SAME_READING = timedelta(minutes=10)
+"""Who reads the same again within it has read it once: a page drawn anew, a program that asks each minute."""
 MOST_SAID = 1000
 """Signs that a line keeps of why a job failed; all of it stands in the job."""
 
@@ -38,6 +42,15 @@ def record(actor: Actor, action: str, *, of: Row, job: Job | None = None, **deta
         detail=detail,
     )
     link_on_commit(line)
+
+
+def record_reading(actor: Actor, action: str, *, of: Row) -> None:
+    """Add a line that `actor` read what is not for all, unless one of the last minutes says the same."""
+    who = {"user_id": actor.user_id or None, "address": actor.address, "token": actor.token or None}
+    what = {"kind": of._meta.model_name or "", "subject_id": of.pk, "action": action}
+    if not Audit.objects.filter(**what, **who, at__gt=now() - SAME_READING).exists():
+        with transaction.atomic():
+            record(actor, action, of=of)
 
 
 def record_end(job: Job) -> None:

@@ -101,6 +101,7 @@ def added(actor: Actor, what: str, session: int | None) -> list[str]:
     if user.second_factor_since is not None:
         return []
     end_other_sessions(actor, but=session)  # they began without a second step
+    record(actor, "factor.codes", of=user)
     return _make_codes(user)
 
 

@@ -14,16 +14,18 @@ from vrabec.models import bulk
 from vrabec.models.vms import Vm
 from vrabec.models.xml import VmXml
 from vrabec.services.permissions import require
+from vrabec.services.record import record_reading
 
 
 def get_xml(actor: Actor, *, vm: Vm) -> VmXml:
-    """The definition as last seen. Raises NotFound before the first look, Forbidden."""
+    """The definition as last seen; that it was read is on record. Raises NotFound, Forbidden."""
     require(actor, "vm.xml", vm)
     found = VmXml.objects.filter(vm=vm).first()
     if found is None:
         raise NotFound(
             "The definition of %(name)s was not seen yet: it comes once it is on its host.", name=vm.name
         )
+    record_reading(actor, "vm.xml", of=vm)
     return found
 
 

@@ -46,6 +46,7 @@ WORDS = {
     "vm.autostart_off": ("server-2", gettext_noop("Keep the host from starting %(name)s by itself")),
     "vm.resume": ("player-play", gettext_noop("Resume %(name)s")),
     "vm.console": ("terminal-2", gettext_noop("Open a console of %(name)s")),
+    "vm.xml": ("code", gettext_noop("Read the XML of %(name)s")),
     "vm.extend": ("calendar", gettext_noop("Let the lease of %(name)s end: %(after)s")),
     "vm.lease_end": ("calendar", gettext_noop("The lease of %(name)s ended")),
     "vm.lease_grace_end": ("calendar", gettext_noop("The days of grace of %(name)s are over")),
