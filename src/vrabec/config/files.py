@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from vrabec.lib.errors import Invalid
 
@@ -53,7 +53,9 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed: ["127.0.0.1"]."""
     syslog: str = ""
-    """Where lines of the record go as well: udp://loghost:514, tcp://loghost:514, /dev/log; "": nowhere."""
+    """Where lines of the record go as well: tls://loghost:6514, tcp://, udp://, /dev/log; "": nowhere."""
+    syslog_ca: str = ""
+    """PEM file with the authority of a tls:// log host's certificate; "" for those of this machine."""
     ldap_url: str = ""
     """A directory whose people sign in here: ldaps://ldap.example.org, or ldap:// with StartTLS; "": none."""
     ldap_ca: str = ""
@@ -188,14 +190,23 @@ def _check_roles(path: Path, values: tuple[object, ...]) -> None:
 
 def _check_syslog(path: Path, value: str) -> None:
     url = urlsplit(value)
-    is_remote = url.scheme in ("udp", "tcp") and url.hostname and not url.path
+    is_remote = url.scheme in ("tls", "tcp", "udp") and url.hostname and not url.path and _has_port(url)
     if value and not value.startswith("/") and not is_remote:
         raise Invalid(
-            "%(path)s: syslog must be udp://name:port, tcp://name:port or a socket's path, not %(value)s.",
+            "%(path)s: syslog must be tls://, tcp:// or udp:// and name:port, or a socket's path, "
+            "not %(value)s.",
             path=str(path),
             value=value,
             field="syslog",
         )
+
+
+def _has_port(url: SplitResult) -> bool:
+    """Whether its port, where it has one, is a number."""
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False
 
 
 def _check_ldap(path: Path, value: str, users: str) -> None:

@@ -1,7 +1,7 @@
 """Lines for a syslog, sent by a thread of their own: a log host that is away keeps nobody waiting.
 
-RFC 5424 over UDP (RFC 5426), and over TCP with octet counts (RFC 6587): what is on its way when a TCP
-connection breaks is lost. To a local socket as libc's syslog(3) writes.
+RFC 5424 over UDP (RFC 5426), and with octet counts over TLS (RFC 5425) and TCP (RFC 6587): what is on its way
+when a connection breaks is lost. To a local socket as libc's syslog(3) writes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import ssl
 from datetime import UTC, datetime
 from queue import Full, Queue
 from threading import Thread
@@ -17,18 +18,22 @@ from urllib.parse import urlsplit
 logger = logging.getLogger(__name__)
 PRIORITY = 10 * 8 + 6
 """Facility authpriv, severity informational."""
-PORT = 514
+PORTS = {"udp": 514, "tcp": 514, "tls": 6514}
 MOST = 10_000
 """Lines that wait while the log host is away; more are dropped."""
 TIMEOUT_SECONDS = 5.0
 
 
 class Syslog(Thread):
-    """Sends to `address`: udp://host:port, tcp://host:port, or the path of a local socket."""
+    """Sends to `address`: tls://host:port, tcp://host:port, udp://host:port, or the path of a local socket.
 
-    def __init__(self, address: str) -> None:
+    `authority`: a file with what vouches for a host by TLS; "": what this machine trusts.
+    """
+
+    def __init__(self, address: str, authority: str = "") -> None:
         super().__init__(name="syslog", daemon=True)
         self._address = address
+        self._authority = authority
         self._lines: Queue[tuple[datetime, str]] = Queue(MOST)
         self._socket: socket.socket | None = None
 
@@ -48,15 +53,20 @@ class Syslog(Thread):
 
     def _sent(self, at: datetime, text: str) -> bool:
         try:
-            self._socket = self._socket or _opened(self._address)
+            if self._socket and _has_ended(self._socket):
+                self._close()
+            self._socket = self._socket or _opened(self._address, self._authority)
             self._socket.sendall(framed(self._address, at, text))
         except OSError as error:
             logger.warning("syslog at %s: %s", self._address, error)
-            if self._socket:
-                self._socket.close()
-            self._socket = None
+            self._close()
             return False
         return True
+
+    def _close(self) -> None:
+        if self._socket:
+            self._socket.close()
+        self._socket = None
 
 
 def framed(address: str, at: datetime, text: str) -> bytes:
@@ -70,15 +80,40 @@ def framed(address: str, at: datetime, text: str) -> bytes:
     return line if scheme == "udp" else b"%d %b" % (len(line), line)
 
 
-def _opened(address: str) -> socket.socket:
+def _opened(address: str, authority: str) -> socket.socket:
     url = urlsplit(address)
     if not url.scheme:
         line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         line.connect(address)
         return line
-    if url.scheme == "tcp":
-        return socket.create_connection((url.hostname or "", url.port or PORT), TIMEOUT_SECONDS)
-    [found, *_] = socket.getaddrinfo(url.hostname, url.port or PORT, type=socket.SOCK_DGRAM)
+    host, port = url.hostname or "", url.port or PORTS[url.scheme]
+    if url.scheme != "udp":
+        line = socket.create_connection((host, port), TIMEOUT_SECONDS)
+        return _secured(line, host, authority) if url.scheme == "tls" else line
+    [found, *_] = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     line = socket.socket(found[0], socket.SOCK_DGRAM)
     line.connect(found[4])
     return line
+
+
+def _secured(line: socket.socket, host: str, authority: str) -> socket.socket:
+    """By TLS, where the other side proves to be `host`; the file is read anew for each connection."""
+    try:
+        context = ssl.create_default_context(cafile=authority or None)
+        return context.wrap_socket(line, server_hostname=host)
+    except BaseException:
+        line.close()
+        raise
+
+
+def _has_ended(line: socket.socket) -> bool:
+    """Whether the log host has closed a connection: it says nothing else, and a line would be lost."""
+    if line.type != socket.SOCK_STREAM:
+        return False
+    line.setblocking(False)
+    try:
+        return not line.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    finally:
+        line.settimeout(TIMEOUT_SECONDS)

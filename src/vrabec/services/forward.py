@@ -15,16 +15,17 @@ from vrabec.services.activity import FIELDS
 
 def forward(ids: Iterable[int]) -> None:
     """Send these lines to the syslog that the settings name, if any, as JSON."""
-    if not settings.VRABEC_CONFIG.syslog:
+    config = settings.VRABEC_CONFIG
+    if not config.syslog:
         return
-    syslog = _syslog(settings.VRABEC_CONFIG.syslog)
+    syslog = _syslog(config.syslog, config.syslog_ca)
     for row in Audit.objects.filter(pk__in=list(ids)).order_by("pk").values(*FIELDS):
         syslog.send(json.dumps(row, default=str))
 
 
 @lru_cache(maxsize=1)
-def _syslog(address: str) -> Syslog:
+def _syslog(address: str, authority: str) -> Syslog:
     """One a process."""
-    made = Syslog(address)
+    made = Syslog(address, authority)
     made.start()
     return made
