@@ -24,10 +24,27 @@ def bound(kind: int) -> Iterator[tuple[socket.socket, int]]:
         yield server, server.getsockname()[1]
 
 
-def started(address: str) -> Syslog:
-    made = Syslog(address)
-    made.start()
-    return made
+MADE: list[Syslog] = []
+
+
+@pytest.fixture(autouse=True)
+def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """None of them goes on trying when its test is over."""
+    monkeypatch.setattr(syslog, "PAUSE_SECONDS", 0.01)
+    yield
+    while MADE:
+        MADE.pop().stop()
+
+
+def made(address: str, authority: Path | str = "") -> Syslog:
+    MADE.append(Syslog(address, str(authority)))
+    return MADE[-1]
+
+
+def started(address: str, authority: Path | str = "") -> Syslog:
+    sender = made(address, authority)
+    sender.start()
+    return sender
 
 
 def test_by_udp_a_line_is_a_datagram() -> None:
@@ -93,19 +110,13 @@ def listening(pki: Path) -> Iterator[tuple[ssl.SSLSocket, str]]:
             yield server, f"tls://127.0.0.1:{port}"
 
 
-def started_by_tls(address: str, authority: Path | str) -> Syslog:
-    made = Syslog(address, str(authority))
-    made.start()
-    return made
-
-
 def read_line(read: BinaryIO) -> bytes:
     return read.read(int(b"".join(iter(lambda: read.read(1), b" "))))
 
 
 def test_by_tls_lines_come_with_their_lengths(pki: Path) -> None:
     with listening(pki) as (server, address):
-        sender = started_by_tls(address, pki / "cacert.pem")
+        sender = started(address, pki / "cacert.pem")
         for text in ("first", "žluťoučký"):
             sender.send(text)
         line, _ = server.accept()
@@ -118,7 +129,7 @@ def test_by_tls_lines_come_with_their_lengths(pki: Path) -> None:
 def test_a_log_host_that_was_started_anew_misses_no_line(pki: Path) -> None:
     """Where it has closed the connection before; a line that is under way in that moment is lost."""
     with listening(pki) as (server, address):
-        sender = started_by_tls(address, pki / "cacert.pem")
+        sender = started(address, pki / "cacert.pem")
         for text in ("first", "second", "third"):
             sender.send(text)
             line, _ = server.accept()
@@ -138,31 +149,31 @@ def test_who_does_not_prove_to_be_the_log_host_hears_nothing(
     Authority().issue(tmp_path / "other", "server")
     trusted = {"own": pki / "cacert.pem", "other": tmp_path / "other/cacert.pem"}.get(authority, "")
     with listening(pki) as (server, address), caplog.at_level(logging.WARNING):
-        started_by_tls(address.replace("127.0.0.1", name), trusted).send("secret")
+        started(address.replace("127.0.0.1", name), trusted).send("secret")
         for _ in range(2):
             with pytest.raises(ssl.SSLError):
                 server.accept()
-        wait_for("could not be sent", caplog)
+        wait_for("lines wait", caplog)
     assert "CERTIFICATE_VERIFY_FAILED" in caplog.text
 
 
 def test_a_log_host_without_tls_hears_nothing(pki: Path, caplog: pytest.LogCaptureFixture) -> None:
     with bound(socket.SOCK_STREAM) as (server, port), caplog.at_level(logging.WARNING):
         server.listen()
-        started_by_tls(f"tls://127.0.0.1:{port}", pki / "cacert.pem").send("secret")
+        started(f"tls://127.0.0.1:{port}", pki / "cacert.pem").send("secret")
         heard = b""
         for _ in range(2):
             line, _ = server.accept()
             with line:
                 heard += line.recv(4096)
-        wait_for("could not be sent", caplog)
+        wait_for("lines wait", caplog)
     assert b"secret" not in heard
 
 
 def test_an_authority_that_cannot_be_read_is_logged(pki: Path, caplog: pytest.LogCaptureFixture) -> None:
     with listening(pki) as (_, address), caplog.at_level(logging.WARNING):
-        started_by_tls(address, pki / "none.pem").send("text")
-        wait_for("could not be sent", caplog)
+        started(address, pki / "none.pem").send("text")
+        wait_for("lines wait", caplog)
     assert "No such file" in caplog.text
 
 
@@ -184,17 +195,30 @@ def test_to_a_socket_as_libc_writes(tmp_path: Path) -> None:
         assert server.recv(4096).startswith(b"<86>vrabec[")
 
 
-def test_one_that_is_away_is_logged_and_keeps_nobody_waiting(
+def test_one_that_is_away_is_logged_once_keeps_nobody_waiting_and_gets_all_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(syslog, "MOST", 2)
     with caplog.at_level(logging.WARNING):
-        sender = Syslog(str(tmp_path / "nowhere"))
-        for _ in range(3):
-            sender.send("text")
+        sender = made(str(tmp_path / "log"))
+        for text in ("first", "second", "third"):
+            sender.send(text)
         assert "a line is dropped" in caplog.text
         sender.start()
-        deadline = time.monotonic() + 10
-        while "could not be sent" not in caplog.text and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert "could not be sent" in caplog.text
+        wait_for("lines wait", caplog)
+        time.sleep(0.1)  # a few tries
+        assert caplog.text.count("lines wait") == 1
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+            server.bind(str(tmp_path / "log"))
+            server.settimeout(10)
+            assert [server.recv(4096).partition(b": ")[2] for _ in range(2)] == [b"first", b"second"]
+        wait_for("takes lines again", caplog)
+
+
+def test_a_line_that_is_too_long_for_its_way_holds_no_other_up(caplog: pytest.LogCaptureFixture) -> None:
+    with bound(socket.SOCK_DGRAM) as (server, port), caplog.at_level(logging.WARNING):
+        sender = started(f"udp://127.0.0.1:{port}")
+        sender.send("x" * 70_000)
+        sender.send("short")
+        assert server.recv(4096).endswith(b"short")
+    assert "takes no line as long as this one" in caplog.text

@@ -6,13 +6,14 @@ when a connection breaks is lost. To a local socket as libc's syslog(3) writes.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
 import ssl
 from datetime import UTC, datetime
 from queue import Full, Queue
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ PORTS = {"udp": 514, "tcp": 514, "tls": 6514}
 MOST = 10_000
 """Lines that wait while the log host is away; more are dropped."""
 TIMEOUT_SECONDS = 5.0
+PAUSE_SECONDS = 1.0
+"""Between tries while it is away."""
 
 
 class Syslog(Thread):
@@ -36,6 +39,11 @@ class Syslog(Thread):
         self._authority = authority
         self._lines: Queue[tuple[datetime, str]] = Queue(MOST)
         self._socket: socket.socket | None = None
+        self._stopping = Event()
+
+    def stop(self) -> None:
+        """Wait for the log host no more; what waits for it is lost."""
+        self._stopping.set()
 
     def send(self, text: str) -> None:
         """Send one line soon. One that does not fit any more is dropped, which is logged."""
@@ -45,23 +53,37 @@ class Syslog(Thread):
             logger.error("the syslog at %s takes nothing: a line is dropped", self._address)
 
     def run(self) -> None:
-        """Send what comes, each line a second time where the connection was lost."""
-        while True:
+        """Send what comes, in its order, each line as often as it takes."""
+        while not self._stopping.is_set():
             at, text = self._lines.get()
-            if not self._sent(at, text) and not self._sent(at, text):
-                logger.error("a line for the syslog at %s could not be sent", self._address)
+            if self._tried(at, text):  # by a connection that was lost meanwhile, as a rule: once more
+                self._insist(at, text)
 
-    def _sent(self, at: datetime, text: str) -> bool:
+    def _insist(self, at: datetime, text: str) -> None:
+        """Until the log host is there again, which is told once."""
+        is_told = False
+        while error := self._tried(at, text):
+            if not is_told:
+                logger.error("lines wait for the syslog at %s: %s", self._address, error)
+            is_told = True
+            if self._stopping.wait(PAUSE_SECONDS):
+                return
+        if is_told:
+            logger.warning("the syslog at %s takes lines again", self._address)
+
+    def _tried(self, at: datetime, text: str) -> Exception | None:
+        """What kept a line from being sent; one that is too long for its way is dropped."""
         try:
             if self._socket and _has_ended(self._socket):
                 self._close()
             self._socket = self._socket or _opened(self._address, self._authority)
             self._socket.sendall(framed(self._address, at, text))
-        except OSError as error:
-            logger.warning("syslog at %s: %s", self._address, error)
+        except (OSError, ValueError) as error:
             self._close()
-            return False
-        return True
+            if getattr(error, "errno", None) != errno.EMSGSIZE:
+                return error
+            logger.error("the syslog at %s takes no line as long as this one: it is dropped", self._address)
+        return None
 
     def _close(self) -> None:
         if self._socket:
