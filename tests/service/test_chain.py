@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils.crypto import salted_hmac
 
 from vrabec.lib.actor import SYSTEM
 from vrabec.models.audit import Audit, Link
@@ -151,6 +152,11 @@ def test_without_its_last_link_the_end_is_said_to_be_unknown(lines: list[int]) -
     assert len(faults()) == 1
     chain.reset_head()
     assert faults() == []
+
+
+def test_codes_are_those_of_before() -> None:
+    for purpose, text in (("vrabec.record", '["é", 1]'), ("vrabec.record.chain", "")):
+        assert chain._code(purpose, text) == salted_hmac(purpose, text, algorithm="sha256").hexdigest()
 
 
 def test_a_line_is_linked_when_its_transaction_is_committed(transactional_db: None) -> None:
