@@ -12,6 +12,7 @@ import click
 
 from tests import slapd
 from tests.bench import (
+    audit,
     cases,
     consoles,
     create,
@@ -187,6 +188,19 @@ def placement_rest_command(hosts: int, vms: int, runs: int) -> None:
         calibration = Calibration(Path(folder))
         calibration.take()
         line = creation.measure(Path(folder), hosts, vms, runs)
+        calibration.take()
+    print(json.dumps(line | {"calibration": calibration.result()}))
+
+
+@bench.command("audit")
+@click.option("--lines", default=10_000, show_default=True)
+@click.option("--runs", default=7, show_default=True, help="Times that the record is verified.")
+def audit_command(lines: int, runs: int) -> None:
+    """The record verified, in turns with its rows read and one HMAC each. Needs no root and no host."""
+    with tempfile.TemporaryDirectory() as folder:
+        calibration = Calibration(Path(folder))
+        calibration.take()
+        line = audit.measure(Path(folder), lines, runs)
         calibration.take()
     print(json.dumps(line | {"calibration": calibration.result()}))
 

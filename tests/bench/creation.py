@@ -16,7 +16,7 @@ _WARM = 3
 
 def measure(folder: Path, hosts: int, vms: int, runs: int) -> dict[str, Any]:
     """The line: whole requests, what placing takes of them, and the floor: the rows it is made of, bare."""
-    _prepare(folder)
+    prepare(folder)
     secret = _fill(hosts, vms)
     set_aside()
     times = {
@@ -27,7 +27,8 @@ def measure(folder: Path, hosts: int, vms: int, runs: int) -> dict[str, Any]:
     return {"hosts": hosts, "vms": vms} | {name: _figures(values) for name, values in times.items()}
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
+    """A data directory with an empty SQLite, and Django set up for it."""
     for name in ("data", "run"):
         (folder / name).mkdir()
     config = folder / "vrabec.toml"
