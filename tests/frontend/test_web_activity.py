@@ -3,13 +3,17 @@
 from typing import Any
 
 import orjson
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Person, Site
+from vrabec.frontends.web.differences import differences
 from vrabec.models.jobs import Job, JobState
 from vrabec.services.record import record_end
+from vrabec.services.vm_edit import VmWords, describe_vm
+from vrabec.services.vm_pin import pin_vm
 from vrabec.services.vms import start_vm
 
 
@@ -92,3 +96,37 @@ def test_the_export_has_every_end(site: Site) -> None:
         ("job.stuck", "olga", {"what": "vm.start", "error": "The host is away."}),
     ]
     assert browser(site.stranger).get("/activity.jsonl", {"action": "job."}, secure=True).content == b""
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"before": {"cpus": 1, "memory_mib": 512}, "after": {"cpus": 2, "memory_mib": 1024}},
+         "CPUs 1 → 2; memory 512 MiB → 1 GiB"),
+        ({"before": {"tags": []}, "after": {"tags": ["prod", "web"]}}, "tags – → prod, web"),
+        ({"before": ["vm.view"], "after": ["vm.start", "vm.view"]}, "vm.view → vm.start, vm.view"),
+        ({"before": None, "after": {"days": 120, "most_days": None}}, "days – → 120"),
+        ({"before": {"days": 120}, "after": None}, "days 120 → –"),
+        ({"before": {"is_active": True, "email": "a"}, "after": {"is_active": False, "email": "a"}},
+         "may sign in yes → no"),
+        ({"before": {"description": "a\n" * 90}, "after": {"description": ""}},
+         f"description {'a ' * 29}a… → –"),
+        ({"before": "kvm1", "to": "kvm2"}, ""),
+        ({"before": "2026-01-01", "after": "2026-02-01"}, ""),
+        ({"what": "vm.start"}, ""),
+    ],
+)  # fmt: skip
+def test_a_change_is_told(detail: dict[str, Any], said: str) -> None:
+    assert differences(detail) == said
+
+
+def test_a_line_has_what_was_before(site: Site) -> None:
+    words = VmWords(description="<b>Grades</b>")
+    describe_vm(site.owner.actor, vm=site.vm, words=words)
+    pin_vm(site.administrator.actor, vm_id=site.vm.pk, hosts=["kvm1"])
+    path = f"/machines/{site.vm.pk}/activity"
+    people = (site.owner, site.administrator)
+    shown = [browser(who).get(path, secure=True).content.decode() for who in people]
+    for page in shown:
+        assert "description – → &lt;b&gt;Grades&lt;/b&gt;" in page
+    assert ["– → kvm1" in page for page in shown] == [False, True]

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, page
+from vrabec.frontends.web.differences import differences
 from vrabec.frontends.web.forms import Problem, problems_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
@@ -125,6 +126,8 @@ NAMELESS = {
     "vm.follow": gettext_noop("%(name)s was moved by hand to another host"),
 }
 """For those who may not know hosts by name."""
+_HOSTS = ("vm.pin",)
+"""Their befores and afters are hosts."""
 _ON_THE_SITE = {
     "grant.give": gettext_noop("Give %(to)s the role %(role)s on the whole site"),
     "grant.take": gettext_noop("Take the role %(role)s on the whole site from %(to)s"),
@@ -135,7 +138,10 @@ _END_KINDS = {JobState.FAILED: "bad", JobState.STUCK: "warn", JobState.CANCELLED
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the record. `end`: how its job ended where it did not end well, "" else."""
+    """One line of the record. `end`: how its job ended where it did not end well, "" else.
+
+    `change`: what was before, and what after.
+    """
 
     icon: str
     text: str
@@ -143,6 +149,7 @@ class Line:
     token: str
     at: datetime
     vm_id: int | None
+    change: str = ""
     end: str = ""
     end_kind: str = ""
 
@@ -210,7 +217,8 @@ def _line(row: Audit, names: bool, end: JobState | None) -> Line:
         said["what"], end = gettext(TITLES.get(row.detail["what"], "%(name)s")) % said, None
     text, vm_id = gettext(words) % said, row.subject_id if row.kind == "vm" else None
     shown = (gettext(end.label), _END_KINDS[end]) if end in _END_KINDS else ("", "")
-    return Line(icon, text, row.actor, row.token or "", row.at, vm_id, *shown)
+    change = differences(row.detail) if names or row.action not in _HOSTS else ""
+    return Line(icon, text, row.actor, row.token or "", row.at, vm_id, change, *shown)
 
 
 def _words(row: Audit, names: bool) -> tuple[str, str]:
