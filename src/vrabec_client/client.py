@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Unpack, cast
+from urllib.parse import quote
 
 from vrabec_client import fleet, schemas
 from vrabec_client.calls import is_id
@@ -321,6 +322,14 @@ class Client(FleetCalls, PeopleCalls):
     def create_project(self, name: str, *, title: str = "") -> schemas.Project:
         """Make a project. Raises Invalid, Conflict, Forbidden."""
         return cast("schemas.Project", self._post("/projects", {"name": name, "title": title}))
+
+    def change_project(self, name: str, *, title: str) -> schemas.Project:
+        """Give a project another title, "" for none. Raises NotFound, Invalid, Forbidden."""
+        return cast("schemas.Project", self._patch(f"/projects/{quote(name, safe='')}", {"title": title}))
+
+    def remove_project(self, name: str) -> None:
+        """Remove a project in which no machine lies. Raises NotFound, Conflict, Forbidden."""
+        self._delete(f"/projects/{quote(name, safe='')}")
 
     def every_activity(self, **query: Unpack[schemas.ActivityQuery]) -> Iterator[schemas.Activity]:
         """All lines of the record that are found, newest first; what is added meanwhile is left out."""

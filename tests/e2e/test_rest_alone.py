@@ -86,6 +86,7 @@ def test_every_operation_answers_as_the_document_says(
     a_host_comes_and_goes(rest)
     the_rest_of_a_site(rest)
     people_come_and_go(rest)
+    a_project_goes(rest)
     assert rest.document.called == rest.document.operations
 
 
@@ -271,6 +272,12 @@ def people_come_and_go(rest: Rest) -> None:
     assert all(held["address"] == "127.0.0.1" for held in rest("GET", "/sessions"))
     rest("DELETE", "/sessions/999999", status=404)
     rest("DELETE", one, status=204)
+
+
+def a_project_goes(rest: Rest) -> None:
+    assert rest("PATCH", "/projects/aviary", {"title": "The aviary"})["title"] == "The aviary"
+    rest("DELETE", "/projects/aviary", status=204)
+    rest("DELETE", "/projects/aviary", status=404)
 
 
 def quotas_are_set(rest: Rest) -> None:

@@ -22,7 +22,10 @@ NARROW_VERBS = ("vm.view", "vm.start")
 ROLES = {"viewer": VIEWER, "teammate": MEMBER, "owner": OWNER, "operator": OPERATOR}
 PEOPLE = CAST[3:]
 """Who has a session: tokens are for programs."""
-OF_A_PROJECT = ("vm.create", "vm.place", "project.view", "project.share", "project.lease")
+OF_A_PROJECT = (
+    *("vm.create", "vm.place", "project.view", "project.share", "project.lease"),
+    *("project.change", "project.remove"),
+)
 FORMS = ("vm-new", "vm-new-placement")
 """Forms for any project in which one may make machines: the stranger, too, has one."""
 HEARD_OF_BY = {

@@ -70,6 +70,15 @@ def test_a_role_asks_for_a_second_factor_and_a_lost_one_is_removed(site: Site, v
     assert "asks for your password" in vrabec("user", "remove-factors", "ada").err
 
 
+def test_a_project_gets_a_title_and_goes_by_command(site: Site, vrabec: Vrabec) -> None:
+    assert vrabec("project", "set", "alpha", "--title", "The first").out == "Project alpha: The first.\n"
+    assert vrabec("project", "set", "alpha", "--title", "").out == "Project alpha: no title.\n"
+    assert "still lie in the project alpha: web." in vrabec("project", "delete", "alpha").err
+    assert vrabec("project", "delete", "beta").err == "Project beta is removed.\n"
+    assert [found["name"] for found in vrabec("project", "list", "-o", "json").data] == ["alpha"]
+    assert "no project named beta" in vrabec("project", "delete", "beta").err
+
+
 def test_a_group_lives_by_command(site: Site, vrabec: Vrabec) -> None:
     assert vrabec("group", "list").err == "There are no groups.\n"
     vrabec("group", "create", "botany", "--title", "Botany")

@@ -44,7 +44,7 @@ PUBLIC = (
     "passkey-options",
     "csp-report",
 )
-NAMING = ("create_vm", "place_vm", "give", "set_lease", "drop_lease")
+NAMING = ("create_vm", "place_vm", "give", "set_lease", "drop_lease", "change_project", "remove_project")
 """Their refusals say the name of the project that was asked for."""
 BODIES = {
     "open_console": {"kind": "vnc"},
@@ -72,6 +72,7 @@ BODIES = {
     "look_at_host": {"uri": "test:///default"},
     "confirm_host": {"fingerprint": "SHA256:x"},
     "create_project": {"name": "gamma"},
+    "change_project": {"title": "Alpha"},
     "create_token": {"name": "another"},
     "save_view": {"name": "kept"},
     "create_user": {"username": "petr"},

@@ -52,6 +52,7 @@ _RUN = frozenset(
         "cluster.balance",
         "metrics.view",
         "quota.view",
+        "project.change",
         "project.lease",
     }
 )
@@ -60,7 +61,7 @@ OWNED = _LOOK | _USE | _OWN
 
 BUILT_IN: dict[str, frozenset[str]] = {
     OPERATOR: _LOOK | _MAKE | _USE | _OWN | _RUN,
-    OWNER: _LOOK | _MAKE | _USE | _OWN | {"project.share", "project.lease"},
+    OWNER: _LOOK | _MAKE | _USE | _OWN | {"project.change", "project.share", "project.lease"},
     MEMBER: _LOOK | _MAKE | _USE,
     CLONER: _MAKE,
     VIEWER: _LOOK,

@@ -120,6 +120,8 @@ def retry_job(actor: Actor, *, job: Job) -> Job:
         _require(actor, job, job.kind)
     if job.vm and job.kind in ("vm.start", "vm.resume") and job.vm.is_lease_over:
         raise lease_over(job.vm)
+    if job.kind in ("vm.create", "vm.clone") and job.vm and job.vm.project_id is None:
+        raise WrongState("The project of %(name)s was removed.", name=job.subject_name)
     if job.state not in RETRYABLE:
         raise WrongState("Only a job that failed, was cancelled or is stuck can be retried.")
     with transaction.atomic():

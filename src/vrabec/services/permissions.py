@@ -88,6 +88,8 @@ ACTIONS: dict[str, Level] = {
     "project.list": Level.SIGNED_IN,
     "project.view": Level.GRANTED,
     "project.create": Level.GRANTED,
+    "project.change": Level.GRANTED,
+    "project.remove": Level.GRANTED,
     "project.share": Level.GRANTED,
     "project.lease": Level.GRANTED,
     "site.share": Level.GRANTED,

@@ -227,7 +227,9 @@ def _with_network(wish: VmWish, hosts: list[HostKind]) -> VmWish:
 
 
 def require_free_name(name: str, project: Project | None) -> None:
-    """Raise Conflict when a machine of the project has this name."""
+    """Raise Conflict when a machine of the project has this name, NotFound when it was just removed."""
+    if project and not Project.objects.filter(pk=project.pk).exists():
+        raise NotFound("There is no project named %(name)s.", name=project.name, field="project")
     if Vm.objects.present().filter(project=project, name=name, is_managed=True).exists():
         raise Conflict(
             "Project %(project)s has a machine named %(name)s already.",

@@ -53,6 +53,25 @@ def create(app: App, name: str, title: str) -> None:
     app.show(made, lambda: plain(f"Project {made['name']} is made."))
 
 
+@project.command("set")
+@click.argument("name")
+@click.option("--title", required=True, help='What people call it; "" for its name alone.')
+@pass_app
+def set_(app: App, name: str, title: str) -> None:
+    """Change the title of a project; its name stays. For its owners."""
+    made = app.client.change_project(name, title=title)
+    app.show(made, lambda: plain(f"Project {name}: {made['title'] or 'no title'}."))
+
+
+@project.command()
+@click.argument("name")
+@pass_app
+def delete(app: App, name: str) -> None:
+    """Remove a project in which no machine lies, with what was given in it. For administrators."""
+    app.client.remove_project(name)
+    app.say(f"Project {name} is removed.")
+
+
 _ONLY = (
     ("--by", "Of somebody: a part of the name."),
     ("--what", "Of something: a part of its name."),

@@ -12,7 +12,7 @@ from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Page, PerPage, answers
 from vrabec.lib.clock import parse_time
 from vrabec.models.projects import Project
-from vrabec.services import activity, projects
+from vrabec.services import activity, project_edit, projects
 from vrabec.services.activity import ActivityQuery
 from vrabec.services.leases import rules_of
 
@@ -25,6 +25,12 @@ class ProjectIn(Schema):
 
     name: Annotated[str, Field(max_length=300)]
     title: Annotated[str, Field(max_length=120)] = ""
+
+
+class TitleIn(Schema):
+    """What is to be changed; the name stays."""
+
+    title: Annotated[str, Field(max_length=120)]
 
 
 class LeaseOut(Schema):
@@ -108,6 +114,24 @@ def create(request: HttpRequest, project: ProjectIn) -> Status[ProjectOut]:
     """Make a project."""
     made = projects.create_project(actor(request), name=project.name, title=project.title)
     return Status(201, ProjectOut.of(made))
+
+
+@router.patch("/projects/{name}", response=answers({200: ProjectOut}), operation_id="change_project")
+@action("project.change")
+def change(request: HttpRequest, name: str, wish: TitleIn) -> ProjectOut:
+    """Give a project another title, "" for none."""
+    who = actor(request)
+    project = projects.get_project(who, name=name)
+    return ProjectOut.of(project_edit.change_project(who, project=project, title=wish.title))
+
+
+@router.delete("/projects/{name}", response=answers({204: None}), operation_id="remove_project")
+@action("project.remove")
+def remove(request: HttpRequest, name: str) -> Status[None]:
+    """Remove a project in which no machine lies; grants, quota and leases go with it."""
+    who = actor(request)
+    project_edit.remove_project(who, project=projects.get_project(who, name=name))
+    return Status(204, None)
 
 
 @router.get("/activity", response=answers({200: AuditPage}), operation_id="list_activity", tags=["record"])

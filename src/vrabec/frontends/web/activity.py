@@ -81,6 +81,8 @@ WORDS = {
     "template.share": ("folder", gettext_noop("Say for which projects template %(name)s is")),
     "network.share": ("folder", gettext_noop("Say for which projects network %(name)s is")),
     "project.create": ("folder", gettext_noop("Make project %(name)s")),
+    "project.change": ("pencil", gettext_noop("Change the title of project %(name)s")),
+    "project.remove": ("trash", gettext_noop("Remove project %(name)s")),
     "project.lease": ("calendar", gettext_noop("Change the leases of project %(name)s")),
     "request.create": ("clipboard-text", gettext_noop("Ask for %(asks)s")),
     "request.grant": ("check", gettext_noop("Grant %(asks)s")),
