@@ -14,11 +14,15 @@ class Scope(TypedDict, total=False):
 
 
 class RoleOnSite(TypedDict):
-    """A role, and where it holds: `scope` is site, cluster, project or vm, `name` which one."""
+    """A role, and where it holds: `scope` is site, cluster, project or vm, `name` which one.
+
+    `until` is its last day, None for no end.
+    """
 
     role: str
     scope: str
     name: str
+    until: str | None
 
 
 class AccountWish(TypedDict, total=False):
@@ -92,8 +96,14 @@ class Role(TypedDict):
     needs_second_factor: bool
 
 
+class GrantWish(Scope, total=False):
+    """Where a role is to hold, and until which day: none is for good."""
+
+    until: str | None
+
+
 class Grant(TypedDict):
-    """A role of a user or a group somewhere."""
+    """A role of a user or a group somewhere; `until` is its last day, None for no end."""
 
     id: int
     user: str | None
@@ -101,6 +111,7 @@ class Grant(TypedDict):
     role: str
     scope: str
     name: str
+    until: str | None
     created_at: str
 
 

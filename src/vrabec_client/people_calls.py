@@ -136,8 +136,13 @@ class PeopleCalls(Calls):
         """Who has which role there, also by what it lies in. Raises NotFound, Forbidden."""
         return cast("list[people.Grant]", self._get("/grants", dict(on)))
 
-    def give(self, role: str, *, user: str = "", group: str = "", **on: Unpack[people.Scope]) -> people.Grant:
-        """Give a user or a group a role. Raises Invalid, NotFound, Conflict, Forbidden."""
+    def give(
+        self, role: str, *, user: str = "", group: str = "", **on: Unpack[people.GrantWish]
+    ) -> people.Grant:
+        """Give a user or a group a role, or one that they have another end.
+
+        Raises Invalid, NotFound, Conflict, Forbidden.
+        """
         body = {"role": role, "user": user, "group": group, **on}
         return cast("people.Grant", self._post("/grants", body))
 

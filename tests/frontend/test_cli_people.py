@@ -1,6 +1,8 @@
 """vrabec user, group, role, grant, why; and whose a machine is."""
 
 import json
+import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -8,6 +10,7 @@ from django.test import Client
 from tests.cast import PASSWORD, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller, engine
+from vrabec.lib.clock import now
 from vrabec.models.factors import Passkey
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.users import Group, User
@@ -28,7 +31,7 @@ def test_an_account_lives_by_command(site: Site, vrabec: Vrabec) -> None:
     assert vrabec("user", "link", "petr").out != made.out
     found = {user["username"]: user for user in vrabec("user", "list", "-o", "json").data}
     assert found["petr"]["email"] == "petr@univ.example"
-    assert found["tom"]["roles"] == [{"role": "member", "scope": "project", "name": "alpha"}]
+    assert found["tom"]["roles"] == [{"role": "member", "scope": "project", "name": "alpha", "until": None}]
     assert "member (alpha)" in vrabec("user", "list").out
     assert vrabec("user", "delete", "petr").status == 0
     assert "no user named petr" in vrabec("user", "delete", "petr").err
@@ -125,6 +128,22 @@ def test_a_role_is_given_and_taken_where_it_is_said(site: Site, vrabec: Vrabec) 
             assert vrabec("grant", "take", str(row["id"])).status == 0
     assert [grant.project for grant in Grant.objects.filter(user=site.stranger.user)] == [site.other]
     assert "vera" in vrabec("grant", "list", "--project", "alpha").out
+
+
+def test_a_role_is_given_until_a_day(site: Site, vrabec: Vrabec) -> None:
+    day = (now().date() + timedelta(days=30)).isoformat()
+    give = ("grant", "give", "member", "--user", "sid", "--project", "alpha")
+    assert vrabec(*give, "--until", day).out == f"sid has the role member on alpha until {day}.\n"
+    listed = vrabec("grant", "list", "--project", "alpha", "-o", "json").data
+    assert [row["until"] for row in listed if row["user"] == "sid"] == [day]
+    assert day in vrabec("grant", "list", "--project", "alpha").out
+    assert f"member (alpha) until {day}" in vrabec("user", "list").out
+    said = vrabec("why", "vm.start", "--user", "sid", "--project", "alpha").out
+    assert re.fullmatch(r"Yes\.\nsid has the role Member in the project alpha until \d+ \w+ \d+\.\n", said)
+    assert "has this role there already" in vrabec(*give, "--until", day).err
+    assert vrabec(*give).out == "sid has the role member on alpha.\n"
+    assert "from today on" in vrabec(*give, "--until", "2020-01-01").err
+    assert "Invalid value for '--until'" in vrabec(*give, "--until", "soon").err
 
 
 def test_why_says_yes_or_no_and_so_does_its_status(site: Site, vrabec: Vrabec) -> None:

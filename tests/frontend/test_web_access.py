@@ -1,6 +1,7 @@
 """Who may do what with a machine, in a project and on the site: the pages that say it and change it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -8,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Person, Site, make_person
+from vrabec.frontends.web import show
+from vrabec.lib.clock import now
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.roles import ADMINISTRATOR, CLONER, MEMBER, OPERATOR, OWNER, VIEWER, Role
 from vrabec.models.users import Group, Membership, User
@@ -73,9 +76,9 @@ def test_the_tab_says_who_may_do_what_and_why(site: Site, group: Group, here: st
     Withheld.objects.create(vm=site.vm, user=site.viewer.user, verb="vm.power_off")
     lines = rows(text_of(browser(site.administrator), f"{here}/access"))
     assert lines[0].startswith("tom Owner")
-    assert lines[0].endswith("Owner of this machine")
+    assert lines[0].endswith("Owner of this machine No end")
     assert "botany Group, 2 people Viewer" in lines[1]
-    assert "Granted on this machine Take back" in lines[1]
+    assert "Granted on this machine No end Take back" in lines[1]
     by_project = [line for line in lines if "From the project alpha" in line]
     assert [line.split()[0] for line in by_project] == ["olga", "tom", "vera"]
     assert "Withheld here: power off Give back" in by_project[2]
@@ -101,6 +104,46 @@ def test_a_role_is_given_to_a_user_and_to_a_group(site: Site, group: Group, here
         (site.stranger.user, None, "viewer"),
         (None, group, "member"),
     ]
+
+
+def test_a_role_is_given_until_a_day_and_the_list_says_so(site: Site, here: str) -> None:
+    last = now().date() + timedelta(days=40)
+    form = {"who": "sid", "kind": "user", "role": "viewer"}
+    for at, back in ((f"{here}/grants", f"{here}/access"), ("/projects/alpha/grants", "/projects/alpha")):
+        assert post(site.owner, at, until=last.isoformat(), **form) == back
+        page = text_of(browser(site.owner), back)
+        assert any(f"{show.day(last)} Take back" in row for row in rows(page))
+        assert f"Viewer until {show.day(last)}" not in page
+    assert set(Grant.objects.filter(user=site.stranger.user).values_list("until", flat=True)) == {None, last}
+    assert f"Viewer on web until {show.day(last)}" in text_of(browser(site.administrator), "/people")
+    post(site.owner, f"{here}/grants", until="", **form)
+    assert Grant.objects.get(vm=site.vm).until is None
+    record = text_of(browser(site.administrator), "/activity")
+    assert "Give sid the role viewer on web" in record
+    assert "Let the role viewer of sid on web end: never" in record
+    answer = text_of(browser(site.administrator), f"{here}/access?person=sid&may=vm.view")
+    assert f"sid has the role Viewer in the project alpha until {show.day(last)}." in answer
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [("soon", "Write a day such as"), ("2020-01-01", "from today on"), ("9999-12-31", "3650 days at most")],
+)
+def test_a_day_that_cannot_be_the_last_stands_under_its_field(
+    site: Site, here: str, until: str, words: str
+) -> None:
+    page = post(site.owner, f"{here}/grants", 422, who="sid", kind="user", role="viewer", until=until)
+    assert words in note(page, "until")
+    assert f'value="{until}"' in page
+    assert not Grant.objects.filter(vm=site.vm).exists()
+
+
+def test_who_has_it_for_a_time_is_offered_the_day_that_would_do(site: Site, here: str) -> None:
+    last = now().date() + timedelta(days=7)
+    Grant.objects.filter(user=site.owner.user).update(until=last)
+    page = post(site.owner, f"{here}/grants", 422, who="sid", kind="user", role="viewer", until="")
+    assert "You have this yourself until" in note(page, "until")
+    assert f'data-value="{last.isoformat()}"' in page
 
 
 def test_a_refused_grant_says_why_beside_its_field(site: Site, here: str) -> None:
@@ -275,7 +318,7 @@ def test_a_project_says_its_machines_and_who_may_what(site: Site) -> None:
     assert re.search(r'href="/\?project=alpha">2<', page)
     assert re.search(r'href="/\?project=alpha&amp;state=running">1<', page)
     assert [line.split()[0] for line in rows(page)] == ["olga", "tom", "vera", "ada", "oto"]
-    assert "Granted on this project Take back" in rows(page)[1]
+    assert "Granted on this project No end Take back" in rows(page)[1]
     assert 'href="/projects/alpha"' in text_of(browser(site.owner), "/projects")
 
 

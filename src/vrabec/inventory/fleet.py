@@ -21,6 +21,7 @@ from vrabec.models.changes import heartbeat_of
 from vrabec.models.hosts import Host
 from vrabec.services.balance_clock import queue_due_balances
 from vrabec.services.baselines import due
+from vrabec.services.grant_clock import end_grants
 from vrabec.services.history import forget_deleted
 from vrabec.services.lease_clock import end_leases
 from vrabec.services.lease_mail import write_lease_mail
@@ -108,6 +109,7 @@ class Fleet(Thread):
         """What is done by the clock."""
         if time.monotonic() >= self._next_lease:
             self._next_lease = time.monotonic() + LEASE_SECONDS
+            end_grants()
             end_leases()
             write_lease_mail()
         if time.monotonic() >= self._next_clock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import Func, Q, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.models.roles import has_verb
@@ -30,8 +30,23 @@ def mine(actor: Actor) -> Q:
     return Q(user_id=actor.user_id) | Q(group_id__in=groups)
 
 
+class Today(Func):
+    """The day in UTC by the database's clock.
+
+    It stands in the question, not in its values: SQL that is remembered (composed.py) is right tomorrow, too.
+    """
+
+    template = "CURRENT_DATE"
+    output_field = models.DateField()
+
+
+def holding(grant: str = "") -> Q:
+    """Grants whose last day is not over; `grant` is the path to one, "" or as "grants__"."""
+    return Q(**{f"{grant}until": None}) | Q(**{f"{grant}until__gte": Today()})
+
+
 class Grant(models.Model):
-    """One role of one user or group, on the site or one scope."""
+    """One role of one user or group, on the site or one scope; `until` is its last day, None for no end."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants", null=True, blank=True)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="grants", null=True, blank=True)
@@ -43,6 +58,7 @@ class Grant(models.Model):
         "Project", on_delete=models.CASCADE, related_name="grants", null=True, blank=True
     )
     vm = models.ForeignKey("Vm", on_delete=models.CASCADE, related_name="grants", null=True, blank=True)
+    until = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -91,7 +107,7 @@ class Withheld(models.Model):
 def granted(actor: Actor, verb: str, scope: str) -> QuerySet[Grant, Any]:
     """Ids of the scopes of one kind on which `actor` was given `verb`: 300 grants cost what three do."""
     held: QuerySet[Grant] = Grant.objects.filter(
-        mine(actor), has_verb(verb), Q(**{f"{scope}__isnull": False})
+        mine(actor), holding(), has_verb(verb), Q(**{f"{scope}__isnull": False})
     )
     found: QuerySet[Grant, Any] = held.values(f"{scope}_id")
     return found
@@ -162,7 +178,7 @@ def owned(actor: Actor, vm: str = "") -> Q:
 
 def of_projects(actor: Actor) -> QuerySet[Grant, Any]:
     """Ids of the projects in which `actor` has any role."""
-    return Grant.objects.filter(mine(actor), project__isnull=False).values("project_id")
+    return Grant.objects.filter(mine(actor), holding(), project__isnull=False).values("project_id")
 
 
 def in_projects(actor: Actor, column: str) -> Q:

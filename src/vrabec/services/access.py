@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, QuerySet, When
 
 from vrabec.lib.actor import Actor
+from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound
 from vrabec.models.changes import changed
 from vrabec.models.clusters import Cluster
-from vrabec.models.grants import SCOPES, Grant, Withheld, mine, of_projects
+from vrabec.models.grants import SCOPES, Grant, Withheld, holding, mine, of_projects
 from vrabec.models.hosts import Host
 from vrabec.models.projects import Project
-from vrabec.models.roles import ADMINISTRATOR
+from vrabec.models.roles import ADMINISTRATOR, OWNED
 from vrabec.models.vms import Vm
 from vrabec.services.administrators import keep_one
 from vrabec.services.clusters import get_cluster
 from vrabec.services.holders import Holder, holder_named
+from vrabec.services.leases import MOST_DAYS, shown_day
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import Rights, may, require, rights
 from vrabec.services.placement import take_lock
@@ -74,7 +79,8 @@ def list_grants(actor: Actor, *, scope: Scope | None) -> QuerySet[Grant]:
     """What is given on the scope and on what it is part of, the widest first: one query. Raises Forbidden."""
     require_share(actor, scope)
     widest_first = [F(name).asc(nulls_first=True) for name in ("vm", "project", "cluster")]
-    return Grant.objects.filter(reaching(scope)).select_related(*_SHOWN).order_by(*widest_first, "pk")
+    rows = Grant.objects.filter(reaching(scope), holding())
+    return rows.select_related(*_SHOWN).order_by(*widest_first, "pk")
 
 
 def reaching(scope: Scope | None) -> Q:
@@ -86,25 +92,56 @@ def reaching(scope: Scope | None) -> Q:
     return found | Q(**{_kind(scope): scope}) if scope else found
 
 
-def give(actor: Actor, *, holder: Holder, role: str, scope: Scope | None) -> Grant:
-    """Give a user or a group a role on the scope. Nobody gives more than they have themselves there.
+def give(actor: Actor, *, holder: Holder, role: str, scope: Scope | None, until: date | None = None) -> Grant:
+    """Give a user or a group a role on the scope, until the end of a day (UTC) or for good.
 
-    Raises Invalid, Conflict when they have it already, Forbidden.
+    Who has it there already has it until then now. Nobody gives more than they have themselves there, nor for
+    longer. Raises Invalid, Conflict when they have just that already, Forbidden.
     """
     require_share(actor, scope)
     wanted = role_named(actor, role)
     if role == ADMINISTRATOR and scope is not None:
         raise Invalid("The role administrator is given on the whole site alone.", field="role")
     _require_no_more(actor, wanted, scope)
-    columns = holder.columns | ({_kind(scope): scope} if scope else {})
+    _require_no_longer(actor, wanted, scope, until)
+    place = dict.fromkeys(SCOPES) | ({_kind(scope): scope} if scope else {})
+    wish = Grant(role=role, until=until, **holder.columns, **place)
     try:
-        with transaction.atomic():
-            made = Grant.objects.create(role=role, **columns)
-            record(actor, "grant.give", of=scope or holder.row, role=role, to=holder.name)
+        with transaction.atomic(), keep_one() if role == ADMINISTRATOR else nullcontext():
+            made = _give(actor, wish)
             changed("grant", made.user_id or 0)
     except IntegrityError as error:
-        raise Conflict("%(name)s has this role there already.", name=holder.name, field="role") from error
+        raise _has_it(wish) from error
     return made
+
+
+def _give(actor: Actor, wish: Grant) -> Grant:
+    """Write a grant, or the other end of the one that is there. Raises Conflict where nothing changes."""
+    columns = {name: getattr(wish, name) for name in (*_SHOWN, "role")}
+    found = Grant.objects.select_for_update().filter(**columns).first()
+    holder = Holder(wish.user, wish.group)
+    said: dict[str, Any] = {"role": wish.role, "to": holder.name}
+    if found is None:
+        wish.save()
+        end: dict[str, Any] = {"until": wish.until.isoformat()} if wish.until else {}
+        record(actor, "grant.give", of=scope_of(wish) or holder.row, **said, **end)
+        return wish
+    if found.until == wish.until:
+        raise _has_it(wish)
+    ends: dict[str, Any] = {"before": _day(found.until), "after": _day(wish.until)}
+    Grant.objects.filter(pk=found.pk).update(until=wish.until)
+    record(actor, "grant.change", of=scope_of(wish) or holder.row, **said, **ends)
+    wish.pk, wish.created_at = found.pk, found.created_at
+    return wish
+
+
+def _has_it(wish: Grant) -> Conflict:
+    name = Holder(wish.user, wish.group).name
+    return Conflict("%(name)s has this role there already.", name=name, field="role")
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else "never"
 
 
 def take(actor: Actor, *, grant_id: int) -> Scope | None:
@@ -128,7 +165,7 @@ def take(actor: Actor, *, grant_id: int) -> Scope | None:
 
 def own_grants(actor: Actor, *, scope: Scope) -> QuerySet[Grant]:
     """What the actor was given on the scope by name, which they may give up."""
-    return Grant.objects.filter(user_id=actor.user_id, **{_kind(scope): scope}).order_by("pk")
+    return Grant.objects.filter(holding(), user_id=actor.user_id, **{_kind(scope): scope}).order_by("pk")
 
 
 def offers(actor: Actor, *, scope: Scope | None) -> list[Offer]:
@@ -229,7 +266,8 @@ def _require_part(holder: Holder, vm: Vm) -> None:
         has_part = who.is_administrator or bool(who.held.site)
         has_part = has_part or vm.project_id in of_projects(who).values_list("project_id", flat=True)
     else:
-        has_part = Grant.objects.filter(group=holder.group, project=vm.project_id or 0).exists()
+        parts = Grant.objects.filter(holding(), group=holder.group, project=vm.project_id or 0)
+        has_part = parts.exists()
     if not has_part:
         name = vm.project.name if vm.project else ""
         field = "user" if holder.user else "group"
@@ -282,6 +320,32 @@ def _require_no_more(actor: Actor, role: Described, scope: Scope | None) -> None
             role=role.name,
             verbs=", ".join(lacks[:5]),
         )
+
+
+def _require_no_longer(actor: Actor, role: Described, scope: Scope | None, until: date | None) -> None:
+    """Raise Invalid for a day that is over or too far, and beyond the end of what the actor has there."""
+    if until is not None and not 0 <= (until - now().date()).days <= MOST_DAYS:
+        raise Invalid("Choose a day from today on, in %(most)s days at most.", field="until", most=MOST_DAYS)
+    last = _last_day(actor, role.verbs & ON_MACHINES if isinstance(scope, Vm) else role.verbs, scope)
+    if (until or date.max) > last:
+        raise Invalid(
+            "You have this yourself until %(day)s: give it until then at most.",
+            field="until",
+            day=shown_day(last),
+            near=last.isoformat(),
+        )
+
+
+def _last_day(actor: Actor, verbs: frozenset[str], scope: Scope | None) -> date:
+    """The last day on which the actor has all of these verbs there, all of which they have today."""
+    ends: dict[str, date] = {}
+    roles = {role.name: role.verbs for role in list_roles(actor)}
+    owns = isinstance(scope, Vm) and rights(actor, [scope]).owns(scope)
+    for row in Grant.objects.filter(mine(actor), holding(), reaching(scope)):
+        has = roles.get(row.role, frozenset())
+        for verb in has | OWNED if owns and not (row.vm_id or row.cluster_id) else has:
+            ends[verb] = max(ends.get(verb, date.min), row.until or date.max)
+    return min((ends.get(verb, date.max) for verb in verbs), default=date.max)
 
 
 def _too_much(own: Rights, role: Described, scope: Scope | None) -> list[str]:

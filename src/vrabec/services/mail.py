@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from vrabec.lib.clock import now
+from vrabec.models.grants import holding
 from vrabec.models.mail import Mail
 from vrabec.models.projects import Project
 from vrabec.models.roles import OWNER
@@ -62,6 +63,7 @@ def owners_of(vm: Vm) -> list[User]:
 
 def owners_of_project(project: Project) -> QuerySet[User]:
     """Who has the role of an owner on a project, as a person or by a group."""
-    own = Q(grants__project=project, grants__role=OWNER)
-    by_group = Q(memberships__group__grants__project=project, memberships__group__grants__role=OWNER)
+    theirs = "memberships__group__grants__"
+    own = Q(grants__project=project, grants__role=OWNER) & holding("grants__")
+    by_group = Q(**{f"{theirs}project": project, f"{theirs}role": OWNER}) & holding(theirs)
     return User.objects.filter(own | by_group).distinct().order_by("pk")

@@ -37,7 +37,7 @@ _HELD = f"""
         WHEN vm_id IS NOT NULL THEN 'vm' ELSE 'site' END, held.role, own.verb_line,
         CASE WHEN own.needs_second_factor THEN 1 ELSE 0 END
     FROM vrabec_grant AS held LEFT JOIN vrabec_role AS own ON own.name = held.role
-    WHERE user_id = %s OR group_id IN ({_GROUPS})
+    WHERE (user_id = %s OR group_id IN ({_GROUPS})) AND (until IS NULL OR until >= CURRENT_DATE)
     UNION SELECT 'withheld', verb, '', 0 FROM vrabec_withheld WHERE user_id = %s OR group_id IN ({_GROUPS})
     UNION SELECT 'owned', '', '', 0 WHERE EXISTS (SELECT 1 FROM vrabec_vm
         WHERE (owner_id = %s OR owner_group_id IN ({_GROUPS})) AND deleted_at IS NULL)
@@ -77,7 +77,9 @@ def create_administrator(username: str) -> User:
             user.set_unusable_password()
             user.save()
             record(SYSTEM, "user.create", of=user)
-        Grant.objects.get_or_create(user=user, cluster=None, project=None, vm=None, role=ADMINISTRATOR)
+        Grant.objects.update_or_create(
+            user=user, cluster=None, project=None, vm=None, role=ADMINISTRATOR, defaults={"until": None}
+        )
     return user
 
 

@@ -15,7 +15,7 @@ from django.db.models import OuterRef, Q, Subquery
 from vrabec.lib.actor import NO_VERBS, Actor
 from vrabec.lib.errors import Forbidden, Unauthenticated, VrabecError
 from vrabec.models.clusters import Cluster
-from vrabec.models.grants import SCOPES, Grant, Withheld, mine
+from vrabec.models.grants import SCOPES, Grant, Withheld, holding, mine
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project
@@ -234,7 +234,8 @@ def all_rights(actor: Actor) -> Rights:
 def _given(actor: Actor, on: Q) -> dict[tuple[str, int | None], frozenset[str]]:
     """Verbs by the kind and id of their scope, of the actor's grants on these scopes."""
     own = Subquery(Role.objects.filter(name=OuterRef("role")).values("verb_line")[:1])
-    rows = Grant.objects.filter(mine(actor), on).annotate(own=own).values_list(*SCOPE_IDS, "role", "own")
+    held = Grant.objects.filter(mine(actor), holding(), on)
+    rows = held.annotate(own=own).values_list(*SCOPE_IDS, "role", "own")
     found: dict[tuple[str, int | None], frozenset[str]] = {}
     for *ids, role, line in rows:
         for way in zip(SCOPES, ids, strict=True):

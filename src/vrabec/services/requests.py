@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Invalid, NotFound
+from vrabec.models.grants import holding
 from vrabec.models.projects import Project
 from vrabec.models.quotas import LIMITS
 from vrabec.models.requests import LEASE, QUOTA, Request
@@ -153,8 +154,10 @@ def _who_answers(request: Request) -> QuerySet[User]:
     owners = owners_of_project(request.vm.project) if request.vm and request.vm.project else None
     if owners is not None and owners.exists():
         return owners
-    everywhere = Q(grants__role=ADMINISTRATOR) | Q(memberships__group__grants__role=ADMINISTRATOR)
-    return User.objects.filter(everywhere).distinct().order_by("pk")
+    theirs = "memberships__group__grants__"
+    own = Q(grants__role=ADMINISTRATOR) & holding("grants__")
+    by_group = Q(**{f"{theirs}role": ADMINISTRATOR}) & holding(theirs)
+    return User.objects.filter(own | by_group).distinct().order_by("pk")
 
 
 def _asks(request: Request) -> Letter:

@@ -13,7 +13,7 @@ from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound
 from vrabec.lib.names import check_label
 from vrabec.models.changes import changed
-from vrabec.models.grants import Grant
+from vrabec.models.grants import Grant, holding
 from vrabec.models.roles import ADMINISTRATOR, BUILT_IN, CLONER, MEMBER, OPERATOR, OWNER, VIEWER, Role
 from vrabec.services.permissions import ACTIONS, Level, require
 from vrabec.services.record import record
@@ -126,7 +126,7 @@ def remove_role(actor: Actor, *, name: str) -> None:
     require(actor, "role.remove")
     row = _own(name)
     with transaction.atomic():
-        if held := Grant.objects.filter(role=name).count():
+        if held := Grant.objects.filter(holding(), role=name).count():
             raise Conflict("The role %(name)s is given %(n)s times: take it back first.", name=name, n=held)
         record(actor, "role.remove", of=row, before=sorted(row.verbs))
         row.delete()

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Invalid
-from vrabec.models.grants import Grant, Withheld, mine
+from vrabec.models.grants import Grant, Withheld, holding, mine
 from vrabec.models.roles import ADMINISTRATOR, BUILT_IN, OWNED, Role
 from vrabec.models.users import User
 from vrabec.models.vms import Vm
 from vrabec.services.access import Scope, reaching, require_share, scope_of
 from vrabec.services.holders import holder_named
+from vrabec.services.leases import shown_day
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import may, rights
 from vrabec.services.roles import GRANTABLE, TITLES
@@ -57,19 +58,31 @@ _ON = {
     "cluster": "%(holder)s has the role %(role)s in the cluster %(scope)s.",
     "": "%(holder)s has the role %(role)s on the whole site.",
 }
+_UNTIL = {
+    "vm": "%(holder)s has the role %(role)s on the machine %(scope)s until %(until)s.",
+    "project": "%(holder)s has the role %(role)s in the project %(scope)s until %(until)s.",
+    "cluster": "%(holder)s has the role %(role)s in the cluster %(scope)s until %(until)s.",
+    "": "%(holder)s has the role %(role)s on the whole site until %(until)s.",
+}
 
 
 def _sentences(user: User, them: Actor, verb: str, scope: Scope | None) -> Iterator[Sentence]:
-    rows = Grant.objects.filter(mine(them), reaching(scope)).order_by("pk")
+    rows = Grant.objects.filter(mine(them), holding(), reaching(scope)).order_by("pk")
     for grant in rows.select_related("group", "vm", "project", "cluster"):
         if verb in _verbs(grant.role):
-            on = scope_of(grant)
-            kind = on._meta.model_name or "" if on else ""
-            name = on.name if on else ""
-            role = TITLES.get(grant.role, grant.role)
-            yield _ON[kind], {"holder": _who(user, grant.group), "role": role, "scope": name}
+            yield _of_grant(user, grant)
     if isinstance(scope, Vm):
         yield from _of_the_machine(user, them, verb, scope)
+
+
+def _of_grant(user: User, grant: Grant) -> Sentence:
+    on = scope_of(grant)
+    kind = on._meta.model_name or "" if on else ""
+    role = TITLES.get(grant.role, grant.role)
+    words = {"holder": _who(user, grant.group), "role": role, "scope": on.name if on else ""}
+    if grant.until is None:
+        return _ON[kind], words
+    return _UNTIL[kind], words | {"until": shown_day(grant.until)}
 
 
 def _of_the_machine(user: User, them: Actor, verb: str, vm: Vm) -> Iterator[Sentence]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
@@ -11,7 +12,7 @@ from vrabec_client.cli.app import App, Command, Group, pass_app
 from vrabec_client.cli.output import Column, plain, plain_lines, table, when
 from vrabec_client.cli.vms import vm_argument
 from vrabec_client.errors import NotFound
-from vrabec_client.people import Scope
+from vrabec_client.people import Grant, Scope
 
 FORBIDDEN = 4
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,6 +23,7 @@ _GRANTS: tuple[Column, ...] = (
     ("ROLE", lambda grant: grant["role"]),
     ("ON", lambda grant: grant["scope"]),
     ("NAME", lambda grant: grant["name"]),
+    ("UNTIL", lambda grant: grant["until"]),
     ("SINCE", lambda grant: when(grant["created_at"])),
 )
 _WITHHELD: tuple[Column, ...] = (
@@ -79,12 +81,23 @@ def list_(app: App, project: str, vm: str, cluster: str) -> None:
 @click.argument("role")
 @holder_options
 @scope_options
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="The last day, in UTC: 2027-01-31. Without it there is no end.")  # fmt: skip
 @pass_app
-def give(app: App, /, role: str, user: str, group: str, **on: str) -> None:
-    """Give a user or a group a role; nobody gives more than they have there."""
-    made = app.client.give(role, user=user, group=group, **_scope(app, **on))
+def give(app: App, /, role: str, user: str, group: str, until: datetime | None, **on: str) -> None:
+    """Give a user or a group a role; nobody gives more than they have there, nor for longer.
+
+    Who has the role there already has it until this day now.
+    """
+    day = f"{until:%Y-%m-%d}" if until else None
+    made = app.client.give(role, user=user, group=group, until=day, **_scope(app, **on))
+    app.show(made, lambda: plain(_said(made)))
+
+
+def _said(made: Grant) -> str:
+    end = f" until {made['until']}" if made["until"] else ""
     where = made["name"] or "the whole site"
-    app.show(made, lambda: plain(f"{made['user'] or made['group']} has the role {role} on {where}."))
+    return f"{made['user'] or made['group']} has the role {made['role']} on {where}{end}."
 
 
 @grant.command()

@@ -39,7 +39,8 @@ verb_option = click.option(
 
 
 def _where(role: RoleOnSite) -> str:
-    return f"{role['role']} ({role['name'] or role['scope']})"
+    end = f" until {role['until']}" if role["until"] else ""
+    return f"{role['role']} ({role['name'] or role['scope']}){end}"
 
 
 @click.group(cls=Group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from django.http import HttpRequest
@@ -44,16 +44,23 @@ class ScopeIn(Schema):
 
 
 class GrantIn(HolderIn):
-    """A role for a user or a group, on a cluster, a project, a machine or, without one, the whole site."""
+    """A role for a user or a group, on a cluster, a project, a machine or, without one, the whole site.
+
+    `until` is its last day, in UTC; null is no end.
+    """
 
     role: Annotated[Name, Field(examples=["member"])]
     cluster: Id = None
     project: Name = ""
     vm: Id = None
+    until: date | None = None
 
 
 class GrantOut(Schema):
-    """Who has which role where. `scope` is site, cluster, project or vm, and `name` which one."""
+    """Who has which role where. `scope` is site, cluster, project or vm, and `name` which one.
+
+    `until` is the last day, null for no end.
+    """
 
     id: int
     user: str | None
@@ -61,6 +68,7 @@ class GrantOut(Schema):
     role: str
     scope: str
     name: str
+    until: date | None
     created_at: datetime
 
     @staticmethod
@@ -128,12 +136,13 @@ def list_grants(request: HttpRequest, on: Query[ScopeIn]) -> list[GrantOut]:
 @router.post("/grants", response=answers({201: GrantOut}), operation_id="give")
 @action("grant.give")
 def give(request: HttpRequest, wish: GrantIn) -> Status[GrantOut]:
-    """Give a role. Nobody gives more than they have there."""
+    """Give a role, or another end to one. Nobody gives more than they have there, nor for longer."""
     who = actor(request)
     scope = access.scope_at(who, Where(cluster=wish.cluster, project=wish.project, vm=wish.vm))
     access.require_share(who, scope)  # first: who may not share does not hear who there is
     holder = holder_named(user=wish.user, group=wish.group)
-    return Status(201, GrantOut.of(access.give(who, holder=holder, role=wish.role, scope=scope)))
+    made = access.give(who, holder=holder, role=wish.role, scope=scope, until=wish.until)
+    return Status(201, GrantOut.of(made))
 
 
 @router.delete("/grants/{grant_id}", response=answers({204: None}), operation_id="take")

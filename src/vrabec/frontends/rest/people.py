@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -37,11 +37,12 @@ class AccountChange(Body):
 
 
 class RoleOnSite(Schema):
-    """A role on the whole site, a cluster, a project or a machine."""
+    """A role on the whole site, a cluster, a project or a machine; `until` is its last day."""
 
     role: str
     scope: str
     name: str
+    until: date | None
 
 
 class AccountOut(Schema):
@@ -76,8 +77,8 @@ def role_on(grant: Any) -> RoleOnSite:
     """A grant's role and scope."""
     for scope in ("vm", "project", "cluster"):
         if row := getattr(grant, scope):
-            return RoleOnSite(role=grant.role, scope=scope, name=row.name)
-    return RoleOnSite(role=grant.role, scope="site", name="")
+            return RoleOnSite(role=grant.role, scope=scope, name=row.name, until=grant.until)
+    return RoleOnSite(role=grant.role, scope="site", name="", until=grant.until)
 
 
 class SignInLink(Schema):

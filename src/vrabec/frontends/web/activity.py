@@ -116,6 +116,11 @@ WORDS = {
     "role.remove": ("trash", gettext_noop("Remove role %(name)s")),
     "grant.give": ("key", gettext_noop("Give %(to)s the role %(role)s on %(name)s")),
     "grant.take": ("key", gettext_noop("Take the role %(role)s on %(name)s from %(to)s")),
+    "grant.change": (
+        "calendar",
+        gettext_noop("Let the role %(role)s of %(to)s on %(name)s end: %(after)s"),
+    ),
+    "grant.end": ("calendar", gettext_noop("%(to)s has the role %(role)s on %(name)s no longer")),
     "vm.withhold": ("lock", gettext_noop("Withhold %(verb)s on %(name)s from %(to)s")),
     "vm.give_back": ("key", gettext_noop("Give %(verb)s on %(name)s back to %(to)s")),
     "vm.transfer": ("user", gettext_noop("Give the machine %(name)s to %(to)s")),
@@ -133,6 +138,8 @@ _HOSTS = ("vm.pin",)
 _ON_THE_SITE = {
     "grant.give": gettext_noop("Give %(to)s the role %(role)s on the whole site"),
     "grant.take": gettext_noop("Take the role %(role)s on the whole site from %(to)s"),
+    "grant.change": gettext_noop("Let the role %(role)s of %(to)s on the whole site end: %(after)s"),
+    "grant.end": gettext_noop("%(to)s has the role %(role)s on the whole site no longer"),
 }
 _END_KINDS = {JobState.FAILED: "bad", JobState.STUCK: "warn", JobState.CANCELLED: ""}
 """How ends are shown that stand beside the act; that it was done needs no word."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.http import HttpResponse
@@ -52,6 +53,14 @@ def ask(
     if is_fragment(request):
         return fragment(request, form, context, status=status)
     return render(request, page, context, status=status)
+
+
+def day_of(text: str, field: str = "until") -> date | None:
+    """A day as somebody typed or chose it, None for nothing. Raises Invalid naming `field`."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid("Write a day such as 2027-02-12.", field=field) from error
 
 
 def count_of(text: str, field: str) -> int:

@@ -12,8 +12,9 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop, ngettext
 
+from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
-from vrabec.frontends.web.forms import Problem, problems_of
+from vrabec.frontends.web.forms import Problem, day_of, problems_of
 from vrabec.frontends.web.words import act_of, role_title, role_words
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, VrabecError
@@ -31,7 +32,7 @@ from vrabec.services.permissions import may
 from vrabec.services.roles import Described
 
 MAX_TYPED = 1000
-GIVE = ("who", "kind", "role")
+GIVE = ("who", "kind", "role", "until")
 _NEAREST_FIRST = ("vm", "project", "cluster", "site")
 _HERE = {
     "owner": gettext_noop("Owner of this machine"),
@@ -89,6 +90,7 @@ class Line:
     href: str
     withheld: tuple[Kept, ...]
     is_grant: bool = False
+    until: str = ""
 
 
 def filled(request: PageRequest, *names: str) -> Filled:
@@ -110,7 +112,8 @@ def give_to(request: PageRequest, scope: Scope | None) -> Filled:
     try:
         if not form.typed["role"]:
             raise Invalid("Choose what they may.", field="role")
-        access.give(request.actor, holder=holder_in(form), role=form.typed["role"], scope=scope)
+        until, holder = day_of(form.typed["until"]), holder_in(form)
+        access.give(request.actor, holder=holder, role=form.typed["role"], scope=scope, until=until)
     except (Invalid, Conflict, Forbidden) as error:
         return form.refused(error)
     messages.success(request, gettext("%(name)s has the role now.") % {"name": form.typed["who"]})
@@ -187,6 +190,7 @@ class _Lines:
             is_grant=True,
             grant_id=row.pk if can_take else 0,
             kind=kind,
+            until=show.day(row.until) if row.until else "",
             because=gettext(_HERE[kind] if is_here else _FROM[kind]),
             place="" if is_here or on is None else _shown(on),
             href="" if is_here or on is None else self._href(on),

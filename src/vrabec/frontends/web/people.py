@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import ask, problems_of
 from vrabec.frontends.web.grants import Filled, cards, give_to
@@ -199,7 +200,14 @@ def _row(request: PageRequest, user: User, titles: dict[str, str]) -> Row:
 
 
 def _role(grant: Any, titles: dict[str, str]) -> str:
-    """A role and where it holds: "Owner in IS Studium"."""
+    """A role, where it holds and until when: "Owner in IS Studium until 12 Feb 2027"."""
+    where = _role_on(grant, titles)
+    if not grant.until:
+        return where
+    return gettext("%(role)s until %(day)s") % {"role": where, "day": show.day(grant.until)}
+
+
+def _role_on(grant: Any, titles: dict[str, str]) -> str:
     on, title = access.scope_of(grant), titles.get(grant.role, grant.role)
     if on is None:
         return gettext("%(role)s on the whole site") % {"role": title}
