@@ -13,6 +13,13 @@ class Scope(TypedDict, total=False):
     vm: int
 
 
+class GrantQuery(Scope, total=False):
+    """A place; or a user or a group by name, for all that they have."""
+
+    user: str
+    group: str
+
+
 class RoleOnSite(TypedDict):
     """A role, and where it holds: `scope` is site, cluster, project or vm, `name` which one.
 

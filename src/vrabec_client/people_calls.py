@@ -132,8 +132,11 @@ class PeopleCalls(Calls):
         """Remove a role that nobody has. Raises NotFound, Conflict, Forbidden."""
         self._delete(f"/roles/{quote(role, safe='')}")
 
-    def list_grants(self, **on: Unpack[people.Scope]) -> list[people.Grant]:
-        """Who has which role there, also by what it lies in. Raises NotFound, Forbidden."""
+    def list_grants(self, **on: Unpack[people.GrantQuery]) -> list[people.Grant]:
+        """Who has which role there, also by what it lies in; or all that a user or a group has.
+
+        Raises NotFound, Invalid, Forbidden.
+        """
         return cast("list[people.Grant]", self._get("/grants", dict(on)))
 
     def give(

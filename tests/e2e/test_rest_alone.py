@@ -281,6 +281,7 @@ def a_project_goes(rest: Rest) -> None:
 
 
 def quotas_are_set(rest: Rest) -> None:
+    assert rest("GET", "/grants?user=zoe") == []
     assert rest("PUT", "/quotas/user/zoe", {"vms": 2, "memory_mib": 4096})["vms"] == 2
     found = rest("GET", "/quotas?user=zoe")
     assert (found["limits"]["vms"], found["taken"]["vms"], found["is_own"]) == (2, 0, True)

@@ -130,6 +130,22 @@ def test_a_role_is_given_and_taken_where_it_is_said(site: Site, vrabec: Vrabec) 
     assert "vera" in vrabec("grant", "list", "--project", "alpha").out
 
 
+def test_all_that_somebody_has_is_listed(site: Site, vrabec: Vrabec) -> None:
+    vrabec("group", "create", "botany")
+    vrabec("group", "add", "botany", "tom")
+    vrabec("grant", "give", "viewer", "--group", "botany", "--vm", "web")
+    found = vrabec("grant", "list", "--user", "tom", "-o", "json").data
+    assert [(row["user"], row["group"], row["role"], row["name"]) for row in found] == [
+        ("tom", None, "member", "alpha"),
+        (None, "botany", "viewer", "web"),
+    ]
+    assert [row["name"] for row in vrabec("grant", "list", "--group", "botany", "-o", "json").data] == ["web"]
+    assert "no user named nobody" in vrabec("grant", "list", "--user", "nobody").err
+    assert "not both" in vrabec("grant", "list", "--user", "tom", "--vm", "web").err
+    vrabec("group", "create", "zoology")
+    assert vrabec("grant", "list", "--group", "zoology").err == "Nothing is given.\n"
+
+
 def test_a_role_is_given_until_a_day(site: Site, vrabec: Vrabec) -> None:
     day = (now().date() + timedelta(days=30)).isoformat()
     give = ("grant", "give", "member", "--user", "sid", "--project", "alpha")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Invalid, NotFound
@@ -40,7 +40,8 @@ class Account:
 def list_accounts(actor: Actor) -> QuerySet[User]:
     """Everybody by name, with groups, roles and sources in memory: five queries. Raises Forbidden."""
     require(actor, "user.list")
-    held = Prefetch("grants", Grant.objects.filter(holding()).select_related(*SCOPES).order_by("pk"))
+    rows = Grant.objects.filter(holding()).filter(Q(vm=None) | Q(vm__deleted_at=None))
+    held = Prefetch("grants", rows.select_related(*SCOPES).order_by("pk"))
     return User.objects.prefetch_related("memberships__group", "identities", held).order_by("username")
 
 

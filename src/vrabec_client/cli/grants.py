@@ -69,12 +69,23 @@ def grant() -> None:
 
 
 @grant.command("list")
+@holder_options
 @scope_options
 @pass_app
-def list_(app: App, project: str, vm: str, cluster: str) -> None:
-    """List who has which role there, also by what it lies in."""
-    found = app.client.list_grants(**_scope(app, project, vm, cluster))
+def list_(app: App, /, user: str, group: str, **on: str) -> None:
+    """List who has which role there, also by what it lies in; or all that a user or a group has.
+
+    What you have yourself you may always list, with --user and your name.
+    """
+    if user or group:
+        if any(on.values()):
+            raise click.UsageError("Name a place, or a user or a group, not both.")
+        found = app.client.list_grants(user=user, group=group)
+    else:
+        found = app.client.list_grants(**_scope(app, **on))
     app.show(found, lambda: table(_GRANTS, found))
+    if not found:
+        app.say("Nothing is given.")
 
 
 @grant.command()

@@ -12,7 +12,7 @@ from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.people import Name, role_on
 from vrabec.frontends.rest.schemas import Body, answers
 from vrabec.models.grants import Grant, Withheld
-from vrabec.services import access
+from vrabec.services import access, held
 from vrabec.services import why as reasons
 from vrabec.services.access import Where
 from vrabec.services.holders import holder_named
@@ -41,6 +41,13 @@ class ScopeIn(Schema):
     def where(self) -> Where:
         """As the service takes it."""
         return Where(cluster=self.cluster, project=self.project, vm=self.vm)
+
+
+class HeldIn(ScopeIn):
+    """A place; or a user or a group by name, for all that they have by themselves and by groups."""
+
+    user: Name = ""
+    group: Name = ""
 
 
 class GrantIn(HolderIn):
@@ -126,9 +133,13 @@ class WhyOut(Schema):
 
 @router.get("/grants", response=answers({200: list[GrantOut]}), operation_id="list_grants")
 @action("grant.list")
-def list_grants(request: HttpRequest, on: Query[ScopeIn]) -> list[GrantOut]:
-    """Who has which role there, also by what it lies in: the widest first."""
+def list_grants(request: HttpRequest, on: Query[HeldIn]) -> list[GrantOut]:
+    """Who has which role there, also by what it lies in; or all that somebody has. The widest first."""
     who = actor(request)
+    if on.user or on.group:
+        held.require_no_place(on.cluster or on.project or on.vm)
+        holder = held.whose(who, user=on.user, group=on.group)
+        return [GrantOut.of(row) for row in held.list_held(who, holder=holder)]
     rows = access.list_grants(who, scope=access.scope_at(who, on.where))
     return [GrantOut.of(row) for row in rows]
 

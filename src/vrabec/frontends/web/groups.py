@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import ask, problems_of
+from vrabec.frontends.web.held import about
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
 from vrabec.lib.errors import Conflict, Invalid, VrabecError
@@ -18,6 +19,7 @@ from vrabec.models.grants import Grant
 from vrabec.models.users import Group
 from vrabec.models.vms import Vm
 from vrabec.services import groups
+from vrabec.services.holders import Holder
 from vrabec.services.permissions import require
 
 MAX_TYPED = 1000
@@ -127,6 +129,7 @@ def _show(
         "members": members,
         "typed": typed,
         "problems": problems_of(error) if error else {},
+        **about(request, Holder(group=group)),
     }
     return render(request, "people/group.html", context, status=error.status if error else 200)
 
