@@ -197,10 +197,15 @@ class Payer(TypedDict, total=False):
 
 
 class RequestWish(TypedDict, total=False):
-    """What to ask for: limits of your quota, or a machine's lease until a day."""
+    """What to ask for: limits of a quota, or a machine's lease until a day.
+
+    The quota is yours, or that of a project or a group.
+    """
 
     vm: int
     until: str
+    project: str
+    group: str
     vms: int | None
     cpus: int | None
     memory_mib: int | None
@@ -208,12 +213,17 @@ class RequestWish(TypedDict, total=False):
 
 
 class Request(TypedDict):
-    """What somebody asked for. `granted` is None while it is open."""
+    """What somebody asked for. `granted` is None while it is open.
+
+    `project` or `group` is whose quota it is, where it is not their own.
+    """
 
     id: int
     kind: str
     user: str
     vm: int | None
+    project: str | None
+    group: str | None
     asks: str
     why: str
     created_at: str

@@ -203,9 +203,11 @@ class PeopleCalls(Calls):
         return cast("list[people.Request]", self._get("/requests"))
 
     def create_request(self, why: str, **wish: Unpack[people.RequestWish]) -> people.Request:
-        """Ask for more of your quota, or with `vm` and `until` for a longer lease.
+        """Ask for more of a quota, or with `vm` and `until` for a longer lease.
 
-        Raises Invalid, Conflict while you wait for an answer to the same, Forbidden.
+        The quota is yours, or that of a `project` or a `group`.
+
+        Raises NotFound, Invalid, Conflict while you wait for an answer to the same, Forbidden.
         """
         return cast("people.Request", self._post("/requests", {"why": why, **wish}))
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Site
-from tests.frontend.test_web_access import browser, text_of
+from tests.frontend.test_web_access import browser, post, text_of
 from vrabec.frontends.web import show
 from vrabec.lib.clock import now
 from vrabec.models.grants import Grant, Withheld
@@ -78,6 +78,15 @@ def test_the_page_of_a_group_says_what_it_has(site: Site, group: Group) -> None:
     assert "default Operator what owners may; moves machines, looks after hosts" in said
     assert "web power off" in said
     assert "By the group" not in said
+
+
+def test_the_page_of_a_group_has_its_quota(site: Site, group: Group) -> None:
+    at, quota = f"/groups/{group.pk}", "/quotas/group/botany"
+    client = browser(site.administrator)
+    assert f'href="{quota}"' in text_of(client, at)
+    assert "Quota of botany" not in text_of(client, at)
+    assert post(site.administrator, quota, vms="4") == at
+    assert "Quota of botany Machines 0 of 4" in words(text_of(client, at))
 
 
 def test_sixty_roles_cost_the_queries_of_one_and_come_in_pages(site: Site, group: Group) -> None:

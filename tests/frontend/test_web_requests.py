@@ -11,7 +11,9 @@ from tests.frontend.test_web_quotas import browser, text_of
 from tests.service.test_leases import days_of, leased
 from vrabec.models.quotas import Quota
 from vrabec.models.requests import Request
+from vrabec.models.users import Group, Membership
 from vrabec.services.leases import day_in, end_on
+from vrabec.services.quotas import Limits, set_limits
 from vrabec.services.requests import ask_longer
 
 __all__ = ["command", "controller", "engine", "home", "leased", "signed_in", "vrabec"]
@@ -44,6 +46,31 @@ def test_a_declined_one_says_so(leased: Site) -> None:
     assert "declined" in shown
     assert "not now" in shown
     assert not Quota.objects.exists()
+
+
+def test_more_is_asked_for_a_project_and_a_group_in_one_form(site: Site) -> None:
+    group = Group.objects.create(name="botany", title="Botany")
+    Membership.objects.create(group=group, user=site.owner.user)
+    set_limits(site.administrator.actor, kind="project", name="alpha", limits=Limits(vms=3))
+    olga = browser(site.owner)
+    at = "/requests/new?whose=project:alpha"
+    assert f'href="{at}"' in text_of(olga, "/projects/alpha")
+    assert at not in text_of(browser(site.administrator), "/projects/alpha")
+    form = text_of(olga, at)
+    assert '<option value="project:alpha" selected>The project alpha</option>' in form
+    assert '<option value="group:botany">The group Botany</option>' in form
+    assert "Quota of alpha" in form
+    for whose in ("project:alpha", "group:botany"):
+        sent = {"whose": whose, "vms": "9", "why": "a course"}
+        assert olga.post("/requests/new", sent, secure=True)["Location"] == "/requests"
+    shown = text_of(browser(site.administrator), "/requests")
+    assert "9 machines for the project alpha" in shown
+    assert "9 machines for the group botany" in shown
+    assert "whose" not in text_of(browser(site.viewer), "/requests/new")
+    for whose, status in (("project:beta", 404), ("group:none", 404), ("project:alpha", 403)):
+        sent = {"whose": whose, "vms": "9", "why": "a course"}
+        answer = browser(site.viewer).post("/requests/new", sent, secure=True)
+        assert answer.status_code == status, whose
 
 
 @pytest.mark.parametrize(
@@ -91,9 +118,16 @@ def test_the_command_asks_and_answers(leased: Site, vrabec: Vrabec) -> None:
     assert vrabec("request", "list").err == "There are no requests.\n"
     said = vrabec("request", "quota", "--vms", "6", "--memory", "16G", "--why", "a course")
     assert said.out == "Asked for 6 machines, 16 GiB of memory.\n"
+    said = vrabec("request", "quota", "--project", "alpha", "--cpus", "8", "--why", "a course")
+    assert said.out == "Asked for 8 CPUs for the project alpha.\n"
+    asked = vrabec("request", "list", "-o", "json").data[0]
+    assert (asked["project"], asked["group"]) == ("alpha", None)
+    assert vrabec("request", "decline", str(asked["id"])).out.startswith("Declined: 8 CPUs for the project")
+    assert "in no group named x" in vrabec("request", "quota", "--group", "x", "--vms", "1", "--why", "y").err
     day = day_in(300)
     vrabec("request", "lease", "web", "--until", day.isoformat(), "--why", "my thesis")
-    lease, quota = sorted(vrabec("request", "list", "-o", "json").data, key=lambda row: str(row["kind"]))
+    rows = [row for row in vrabec("request", "list", "-o", "json").data if row["granted"] is None]
+    lease, quota = sorted(rows, key=lambda row: str(row["kind"]))
     assert vrabec("request", "grant", str(lease["id"])).out.startswith("Granted: web until")
     assert days_of(leased.vm) == 300
     assert vrabec("request", "decline", str(quota["id"]), "--word", "no").out.startswith("Declined: 6 mach")

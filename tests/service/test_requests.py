@@ -12,10 +12,11 @@ from vrabec.models.grants import Grant
 from vrabec.models.mail import Mail
 from vrabec.models.quotas import Quota
 from vrabec.models.requests import Request
-from vrabec.models.users import User
+from vrabec.models.users import Group, Membership, User
 from vrabec.services import requests
 from vrabec.services.leases import day_in
-from vrabec.services.quotas import budget_of
+from vrabec.services.project_edit import remove_project
+from vrabec.services.quotas import Limits, budget_of, set_limits
 from vrabec.services.requests import More
 
 __all__ = ["leased", "post", "server", "site"]
@@ -140,3 +141,61 @@ def test_open_ones_come_first(leased: Site) -> None:
     assert seen(leased.owner) == [second.pk, first.pk]
     requests.answer(leased.owner.actor, request=second, grants=False)
     assert seen(leased.owner) == [first.pk, second.pk]
+
+
+# --- for a project or a group
+
+
+def test_an_owner_asks_for_more_for_their_project(leased: Site) -> None:
+    ada, olga = leased.administrator.actor, leased.owner.actor
+    set_limits(ada, kind="project", name="alpha", limits=Limits(vms=3, cpus=9))
+    payer = requests.payer_to_ask_for(olga, project="alpha")
+    row = requests.ask_more(olga, more=More(vms=8), why=WHY, payer=payer)
+    assert requests.said(row) == "8 machines for the project alpha"
+    with pytest.raises(Conflict, match="Somebody has asked for this already"):
+        requests.ask_more(leased.operator.actor, more=More(vms=9), why=WHY, payer=payer)
+    requests.ask_more(olga, more=More(vms=9), why=WHY)  # her own beside it
+    assert requests.answerable(olga, [row]) == set()
+    requests.answer(ada, request=requests.get_request(ada, request_id=row.pk), grants=True)
+    assert budget_of(leased.project).limits == Limits(vms=8, cpus=9)
+    assert budget_of(leased.owner.user).limits == Limits()
+    line = Audit.objects.get(action="request.grant")
+    assert (line.subject, line.project_id) == ("alpha", leased.project.pk)
+
+
+def test_a_member_asks_for_more_for_their_group(leased: Site) -> None:
+    ada, tom = leased.administrator.actor, leased.teammate.actor
+    group = Group.objects.create(name="botany")
+    for who in (leased.stranger, leased.owner):
+        with pytest.raises(Invalid, match="You are in no group named botany"):
+            requests.payer_to_ask_for(who.actor, group="botany")
+        with pytest.raises(Forbidden):
+            requests.ask_more(who.actor, more=More(vms=8), why=WHY, payer=group)
+    Membership.objects.create(group=group, user=leased.teammate.user)
+    row = requests.ask_more(
+        tom, more=More(cpus=4), why=WHY, payer=requests.payer_to_ask_for(tom, group="botany")
+    )
+    assert requests.said(row) == "4 CPUs for the group botany"
+    requests.answer(ada, request=requests.get_request(ada, request_id=row.pk), grants=True)
+    assert budget_of(group).limits == Limits(cpus=4)
+    again = requests.ask_more(tom, more=More(cpus=5), why=WHY, payer=group)
+    requests.answer(ada, request=again, grants=False)
+    assert budget_of(group).limits == Limits(cpus=4)
+
+
+def test_nobody_asks_for_a_project_that_they_do_not_look_after(leased: Site) -> None:
+    for who in (leased.teammate, leased.viewer):
+        with pytest.raises(Forbidden):
+            requests.ask_more(who.actor, more=More(vms=8), why=WHY, payer=leased.project)
+    with pytest.raises(NotFound):
+        requests.payer_to_ask_for(leased.stranger.actor, project="alpha")
+    with pytest.raises(Invalid, match="not both"):
+        requests.payer_to_ask_for(leased.owner.actor, project="alpha", group="botany")
+    with pytest.raises(Forbidden):
+        requests.ask_more(leased.owner.actor, more=More(vms=8), why=WHY, payer=leased.teammate.user)
+
+
+def test_a_project_that_goes_takes_what_was_asked_for_it_along(leased: Site) -> None:
+    row = requests.ask_more(leased.stranger.actor, more=More(vms=8), why=WHY, payer=leased.other)
+    remove_project(leased.administrator.actor, project=leased.other)
+    assert not Request.objects.filter(pk=row.pk).exists()

@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
-from vrabec.lib.errors import Conflict, Invalid, NotFound
+from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound
 from vrabec.models.grants import holding
 from vrabec.models.projects import Project
 from vrabec.models.quotas import LIMITS
 from vrabec.models.requests import LEASE, QUOTA, Request
 from vrabec.models.roles import ADMINISTRATOR
-from vrabec.models.users import User
+from vrabec.models.users import Group, User
 from vrabec.models.vms import Vm
 from vrabec.services.leases import MOST_DAYS, LeaseWish, extend_vm, shown_day
 from vrabec.services.mail import Letter, link_to, owners_of_project, write_mail
 from vrabec.services.permissions import Rights, may, require, rights
-from vrabec.services.quotas import MOST, budget_of, set_limits, shown
+from vrabec.services.projects import get_project, projects_for
+from vrabec.services.quotas import MOST, Payer, budget_of, set_limits, shown
 from vrabec.services.record import record
 
 MAX_WORDS = 1000
-_SHOWN = ("user", "vm__project", "vm__host", "answered_by")
+_SHOWN = ("user", "vm__project", "vm__host", "of_project", "of_group", "answered_by")
+MOST_CHOICES = 200
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,58 @@ def ask_longer(actor: Actor, *, vm: Vm, until: date, why: str) -> Request:
     return _save(actor, Request(kind=LEASE, vm=vm, until=until, why=_words(why, "why")))
 
 
-def ask_more(actor: Actor, *, more: More, why: str) -> Request:
-    """Ask for more of one's own quota. Raises Invalid, Conflict while one is open."""
+def ask_more(actor: Actor, *, more: More, why: str, payer: Payer | None = None) -> Request:
+    """Ask for more of one's own quota, or of a project's that one looks after, or of one's group's.
+
+    Raises Invalid, Conflict while one is open, Forbidden.
+    """
     require(actor, "request.create")
+    whose = _whose(actor, payer)
     asked = {what: getattr(more, what) for what in LIMITS}
     for what, value in asked.items():
         if value is not None and not 0 <= value <= MOST:
             raise Invalid("A limit is 0 to %(most)s, or none.", field=what, most=MOST)
     if all(value is None for value in asked.values()):
         raise Invalid("Say how much you would like to have.", field="vms")
-    return _save(actor, Request(kind=QUOTA, why=_words(why, "why"), **asked))
+    return _save(actor, Request(kind=QUOTA, why=_words(why, "why"), **asked, **whose))
+
+
+def _whose(actor: Actor, payer: Payer | None) -> dict[str, Any]:
+    """As columns of a request. Raises Forbidden."""
+    if isinstance(payer, Project):
+        require(actor, "project.change", payer)
+        return {"of_project": payer}
+    if isinstance(payer, Group) and payer.memberships.filter(user_id=actor.user_id).exists():
+        return {"of_group": payer}
+    if payer is not None and not (isinstance(payer, User) and payer.pk == actor.user_id):
+        raise Forbidden("Only they themselves ask for more.", action="request.create")
+    return {}
+
+
+def payer_to_ask_for(actor: Actor, *, project: str = "", group: str = "") -> Payer | None:
+    """The project or the group of the actor's that a request names; None without one: their own quota.
+
+    Raises NotFound for a project that is not seen, Invalid.
+    """
+    if project and group:
+        raise Invalid("Name a project or a group, not both.", field="group")
+    if project:
+        return get_project(actor, name=project)
+    found = my_groups(actor).filter(name=group.replace("\0", "")).first() if group else None
+    if group and found is None:
+        raise Invalid("You are in no group named %(name)s.", field="group", name=group[:64])
+    return found
+
+
+def my_groups(actor: Actor) -> QuerySet[Group]:
+    """The groups that the actor is in, by name."""
+    return Group.objects.filter(memberships__user_id=actor.user_id).order_by("name")
+
+
+def payers_to_ask_for(actor: Actor) -> list[Project | Group]:
+    """The projects and groups for which the actor may ask, the first of each by name: two queries."""
+    projects = projects_for(actor, "project.change")[:MOST_CHOICES]
+    return [*projects, *my_groups(actor)[:MOST_CHOICES]]
 
 
 def _save(actor: Actor, request: Request) -> Request:
@@ -67,8 +112,13 @@ def _save(actor: Actor, request: Request) -> Request:
             record(actor, "request.create", of=request, asks=said(request))
             write_mail(_who_answers(request), _asks(request))
     except IntegrityError as error:
-        raise Conflict("You have asked for this already: it waits for an answer.") from error
+        somebody = request.of_project or request.of_group
+        raise Conflict(_ASKED_BY_SOMEBODY if somebody else _ASKED) from error
     return request
+
+
+_ASKED = "You have asked for this already: it waits for an answer."
+_ASKED_BY_SOMEBODY = "Somebody has asked for this already: it waits for an answer."
 
 
 def list_requests(actor: Actor) -> QuerySet[Request]:
@@ -130,8 +180,8 @@ def _give(actor: Actor, request: Request) -> None:
         extend_vm(actor, vm=request.vm, wish=LeaseWish(until=request.until))
         return
     asked = {what: getattr(request, what) for what in LIMITS if getattr(request, what) is not None}
-    limits = replace(budget_of(request.user).limits, **asked)
-    set_limits(actor, kind="user", name=request.user.username, limits=limits)
+    budget = budget_of(request.of_project or request.of_group or request.user)
+    set_limits(actor, kind=budget.kind, name=budget.name, limits=replace(budget.limits, **asked))
 
 
 def _words(text: str, field: str, *, is_needed: bool = True) -> str:
@@ -142,11 +192,14 @@ def _words(text: str, field: str, *, is_needed: bool = True) -> str:
 
 
 def said(request: Request) -> str:
-    """What is asked for, in words: "web until 12 Feb 2027", "6 machines, 16 GiB of memory"."""
+    """What is asked for: "web until 12 Feb 2027", "6 machines, 16 GiB of memory for the group botany"."""
     if request.vm and request.until:
         return f"{request.vm.name} until {shown_day(request.until)}"
     asked = [(what, getattr(request, what)) for what in LIMITS]
-    return ", ".join(shown(what, value) for what, value in asked if value is not None)
+    words = ", ".join(shown(what, value) for what, value in asked if value is not None)
+    if request.of_project:
+        return f"{words} for the project {request.of_project.name}"
+    return f"{words} for the group {request.of_group.name}" if request.of_group else words
 
 
 def _who_answers(request: Request) -> QuerySet[User]:

@@ -51,10 +51,12 @@ def list_(app: App) -> None:
 @click.option("--cpus", type=click.IntRange(0, 2**31 - 1), help="CPUs.")
 @click.option("--memory", "memory_mib", callback=amount, metavar="AMOUNT", help="Memory: 64G.")
 @click.option("--disk", "disk_mib", callback=amount, metavar="AMOUNT", help="Disk: 1T.")
+@click.option("--project", default="", metavar="NAME", help="For a project that you look after.")
+@click.option("--group", default="", metavar="NAME", help="For a group that you are in.")
 @_why
 @pass_app
 def quota(app: App, /, why: str, **more: Any) -> None:
-    """Ask for more of your own quota."""
+    """Ask for more of your own quota, or of a project's or a group's."""
     made = app.client.create_request(why, **more)
     app.show(made, lambda: plain(f"Asked for {made['asks']}."))
 

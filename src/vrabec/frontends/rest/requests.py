@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
+from vrabec.frontends.rest.people import Name
 from vrabec.frontends.rest.quotas import Limit
 from vrabec.frontends.rest.schemas import answers
 from vrabec.lib.actor import Actor
@@ -25,10 +26,15 @@ Words = Annotated[str, Field(max_length=5000)]
 
 
 class RequestIn(Schema):
-    """Ask for a machine's lease `until` a day (both), or for limits of one's own quota; and say why."""
+    """Ask for a machine's lease `until` a day (both), or for limits of a quota; and say why.
+
+    The quota is one's own, a project's that one looks after, or a group's that one is in.
+    """
 
     vm: Annotated[int | None, Field(ge=-(2**63), lt=2**63)] = None
     until: date | None = None
+    project: Name = ""
+    group: Name = ""
     vms: Limit = None
     cpus: Limit = None
     memory_mib: Limit = None
@@ -44,12 +50,17 @@ class AnswerIn(Schema):
 
 
 class RequestOut(Schema):
-    """What somebody asked for. `granted` is null while it is open; `may_answer`: you may."""
+    """What somebody asked for. `granted` is null while it is open; `may_answer`: you may.
+
+    `project` or `group` names whose quota it is, where it is not their own.
+    """
 
     id: int
     kind: str
     user: str
     vm: int | None
+    project: str | None
+    group: str | None
     asks: str
     why: str
     created_at: datetime
@@ -66,6 +77,8 @@ class RequestOut(Schema):
             kind=row.kind,
             user=row.user.username,
             vm=row.vm_id,
+            project=row.of_project.name if row.of_project else None,
+            group=row.of_group.name if row.of_group else None,
             asks=requests.said(row),
             why=row.why,
             created_at=row.created_at,
@@ -97,11 +110,14 @@ def create(request: HttpRequest, wish: RequestIn) -> Status[RequestOut]:
     who = actor(request)
     if (wish.vm is None) != (wish.until is None):
         raise Invalid("A longer lease needs a machine and a day.", field="until")
+    if wish.vm is not None and (wish.project or wish.group):
+        raise Invalid("Ask for a lease or for a quota, not for both.", field="vm")
     if wish.vm is not None and wish.until is not None:
         made = requests.ask_longer(who, vm=get_vm(who, vm_id=wish.vm), until=wish.until, why=wish.why)
     else:
         more = More(wish.vms, wish.cpus, wish.memory_mib, wish.disk_mib)
-        made = requests.ask_more(who, more=more, why=wish.why)
+        payer = requests.payer_to_ask_for(who, project=wish.project, group=wish.group)
+        made = requests.ask_more(who, more=more, why=wish.why, payer=payer)
     return Status(201, _told(who, [made])[0])
 
 

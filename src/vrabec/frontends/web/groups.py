@@ -14,13 +14,15 @@ from vrabec.frontends.web.forms import ask, problems_of
 from vrabec.frontends.web.held import about
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
+from vrabec.frontends.web.quotas import Bars, bars_of
 from vrabec.lib.errors import Conflict, Invalid, VrabecError
 from vrabec.models.grants import Grant
 from vrabec.models.users import Group
 from vrabec.models.vms import Vm
 from vrabec.services import groups
 from vrabec.services.holders import Holder
-from vrabec.services.permissions import require
+from vrabec.services.permissions import may, require
+from vrabec.services.quotas import read_budget
 
 MAX_TYPED = 1000
 SHOWN = 6
@@ -129,9 +131,16 @@ def _show(
         "members": members,
         "typed": typed,
         "problems": problems_of(error) if error else {},
+        "quotas": _quotas(request, group),
         **about(request, Holder(group=group)),
     }
     return render(request, "people/group.html", context, status=error.status if error else 200)
+
+
+def _quotas(request: PageRequest, group: Group) -> list[Bars]:
+    if not may(request.actor, "quota.view"):
+        return []
+    return bars_of([read_budget(request.actor, payer=group)], request.person.username)
 
 
 def _ask(request: PageRequest, group: Group, typed: str, error: VrabecError | None = None) -> HttpResponse:

@@ -16,6 +16,7 @@ from vrabec.frontends.web.forms import ask
 from vrabec.lib.errors import Invalid, NotFound, VrabecError
 from vrabec.lib.units import parse_mib, show_mib
 from vrabec.models.quotas import KINDS, LIMITS
+from vrabec.models.users import Group
 from vrabec.services.permissions import require
 from vrabec.services.quotas import Budget, Limits, default_limits, payer_named, read_budget, set_limits
 
@@ -147,4 +148,7 @@ def _form(
 def _back(kind: str, name: str) -> str:
     if kind == "project":
         return reverse("project", args=[name]) if name else reverse("projects")
-    return reverse("people") if kind == "user" else reverse("groups")
+    if kind == "user":
+        return reverse("people")
+    group = Group.objects.filter(name=name).first() if name else None
+    return reverse("group", args=[group.pk]) if group else reverse("groups")

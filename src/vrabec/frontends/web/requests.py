@@ -15,11 +15,13 @@ from vrabec.frontends.web.forms import ask
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.paging import paged
 from vrabec.frontends.web.quotas import amount_of, bars_of
-from vrabec.lib.errors import Conflict, Invalid, VrabecError
+from vrabec.lib.errors import Conflict, Invalid, NotFound, VrabecError
+from vrabec.models.projects import Project
 from vrabec.models.quotas import LIMITS
+from vrabec.models.users import Group
 from vrabec.services import requests
 from vrabec.services.permissions import require
-from vrabec.services.quotas import budget_of
+from vrabec.services.quotas import Payer, budget_of
 from vrabec.services.requests import MAX_WORDS, More
 from vrabec.services.vms import get_vm
 
@@ -37,16 +39,29 @@ def index(request: PageRequest) -> HttpResponse:
 
 @page("request.create", methods=("GET", "POST"))
 def more(request: PageRequest) -> HttpResponse:
-    """Ask for more of one's own quota."""
-    typed = {name: request.POST.get(name, "")[:MAX_TYPED].strip() for name in (*LIMITS, "why")}
+    """Ask for more of one's own quota, or of a project's or a group's."""
+    sent = request.POST if request.method == "POST" else request.GET
+    typed = {name: sent.get(name, "")[:MAX_TYPED].strip() for name in (*LIMITS, "why", "whose")}
+    payer = _payer(request, typed["whose"])
     if request.method == "GET":
-        return _more_form(request, typed)
+        return _more_form(request, typed, payer)
     try:
         wanted = More(**{what: amount_of(what, typed[what]) for what in LIMITS})
-        requests.ask_more(request.actor, more=wanted, why=typed["why"])
+        requests.ask_more(request.actor, more=wanted, why=typed["why"], payer=payer)
     except (Invalid, Conflict) as error:
-        return _more_form(request, typed, error)
+        return _more_form(request, typed, payer, error)
     return _asked(request)
+
+
+def _payer(request: PageRequest, whose: str) -> Payer | None:
+    """Whose quota the form says: "project:studium", "group:botany", else one's own. Raises NotFound."""
+    kind, _, name = whose.partition(":")
+    if kind not in ("project", "group"):
+        return None
+    try:
+        return requests.payer_to_ask_for(request.actor, **{kind: name})
+    except Invalid as error:
+        raise NotFound(error.template, **error.params) from error
 
 
 @page("vm.extend", methods=("GET", "POST"))
@@ -87,7 +102,21 @@ def _day(text: str) -> date:
         raise Invalid("Write a day such as 2027-02-12.", field="until") from error
 
 
-def _more_form(request: PageRequest, typed: dict[str, str], error: VrabecError | None = None) -> HttpResponse:
-    quotas = bars_of([budget_of(request.person)], request.person.username)
-    context = {"title": gettext("Ask for more"), "typed": typed, "most": MAX_WORDS, "quotas": quotas}
+def _more_form(
+    request: PageRequest, typed: dict[str, str], payer: Payer | None, error: VrabecError | None = None
+) -> HttpResponse:
+    context = {
+        "title": gettext("Ask for more"),
+        "typed": typed,
+        "most": MAX_WORDS,
+        "quotas": bars_of([budget_of(payer or request.person)], request.person.username),
+        "choices": [("", gettext("Yourself")), *map(_choice, requests.payers_to_ask_for(request.actor))],
+    }
     return ask(request, "requests/more.html", context, error)
+
+
+def _choice(payer: Project | Group) -> tuple[str, str]:
+    if isinstance(payer, Project):
+        name = payer.shown_name
+        return f"project:{payer.name}", gettext("The project %(name)s") % {"name": name}
+    return f"group:{payer.name}", gettext("The group %(name)s") % {"name": payer.title or payer.name}
