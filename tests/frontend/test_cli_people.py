@@ -166,7 +166,7 @@ def test_why_says_yes_or_no_and_so_does_its_status(site: Site, vrabec: Vrabec) -
     yes = vrabec("why", "vm.delete", "--user", "olga", "--vm", "web")
     assert (yes.status, yes.out) == (0, "Yes.\nolga has the role Owner in the project alpha.\n")
     no = vrabec("why", "vm.delete", "--user", "vera", "--vm", "web")
-    assert (no.status, no.out) == (4, "No.\nvera has no role there with vm.delete.\n")
+    assert (no.status, no.out) == (4, "No.\nvera has no role there that lets them delete machines.\n")
     assert "whole site" in vrabec("why", "host.add").out
 
 

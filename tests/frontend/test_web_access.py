@@ -159,7 +159,7 @@ def test_a_refused_grant_says_why_beside_its_field(site: Site, here: str) -> Non
     assert note(refused(who="sid", kind="user"), "role") == "Choose what they may."
     assert note(refused(who="sid", kind="user", role="king"), "role") == "There is no role named king."
     page = refused(403, who="sid", kind="user", role="operator")
-    assert "you may not do this yourself: vm.adopt, vm.migrate" in page
+    assert "you may not do this yourself: give found machines to a project, move machines, bind" in page
     assert "on the whole site alone" in refused(who="sid", kind="user", role="administrator")
     assert not Grant.objects.filter(vm=site.vm).exists()
     post(site.owner, f"{here}/grants", who="sid", kind="user", role="viewer")
@@ -173,7 +173,7 @@ def test_who_may_not_share_learns_nothing_by_the_forms(site: Site, here: str) ->
             form = {"who": name, "from_who": name, "owner": name, "role": "viewer", "verb": "vm.start"}
             kinds = {"kind": "user", "from_kind": "user", "owner_kind": "user"}
             page = post(site.teammate, f"{here}/{path}", 403, **form, **kinds)
-            assert "Only an owner of the project may do this." in page
+            assert "Only an owner of the project may share machines." in page
             assert "There is no user" not in page
     assert not Grant.objects.filter(vm=site.vm).exists()
 
@@ -274,7 +274,7 @@ def test_why_somebody_may_or_not_is_answered(site: Site, here: str) -> None:
     assert "tom has the role Member in the project alpha." in page
     page = text_of(client, f"{here}/access?person=tom&may=vm.delete")
     assert "No." in page
-    assert "tom has no role there with vm.delete." in page
+    assert "tom has no role there that lets them delete machines." in page
     assert 'value="vm.delete" selected' in page
     page = text_of(client, f"{here}/access?person=who&may=vm.delete", 422)
     assert note(page, "person") == "There is no user named who."

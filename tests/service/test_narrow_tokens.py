@@ -78,7 +78,10 @@ def test_it_makes_no_token_and_changes_no_password(site: Site) -> None:
     secret = create_token(site.administrator.actor, name="ci", verbs=["vm.view"])[1]
     client = Client(headers={"authorization": f"Bearer {secret}"})
     made = client.post("/api/v1/tokens", {"name": "wide"}, content_type="application/json", secure=True)
-    assert (made.status_code, made.json()["error"]["message"]) == (403, "The token ci is not for this.")
+    assert (made.status_code, made.json()["error"]["message"]) == (
+        403,
+        "The token ci does not let you do this.",
+    )
     assert client.get("/api/v1/tokens", secure=True).status_code == 403
     assert client.get("/api/v1/vms", secure=True).json()["total"] == 1
     assert Token.objects.filter(name="wide").count() == 0

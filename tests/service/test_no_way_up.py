@@ -62,7 +62,7 @@ def test_nobody_joins_a_group_of_administrators(site: Site, secretary: Actor) ->
 
 def test_nobody_makes_a_role_of_more_than_they_have(site: Site, secretary: Actor) -> None:
     roles.create_role(secretary, name="helper", verbs=["user.list"])
-    with pytest.raises(Forbidden, match=r"host\.remove is for who has it on the whole site"):
+    with pytest.raises(Forbidden, match=r"Only who may remove hosts on the whole site"):
         roles.create_role(secretary, name="more", verbs=["user.list", "host.remove"])
-    with pytest.raises(Forbidden, match=r"host\.remove"):
+    with pytest.raises(Forbidden, match="remove hosts"):
         roles.change_role(secretary, name="secretary", version=1, verbs=[*MAKES_ROLES, "host.remove"])

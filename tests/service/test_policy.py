@@ -27,6 +27,7 @@ from vrabec.services.permissions import (
     require,
     rights,
 )
+from vrabec.services.verb_words import WORDS
 
 __all__ = ["site"]
 SCOPED = ("site", "cluster", "project", "vm")
@@ -289,3 +290,24 @@ def test_who_may_not_delete_does_not_retry_a_deletion(site: Site, state: JobStat
         retry_job(site.owner.actor, job=job)
     withheld.delete()
     assert retry_job(site.owner.actor, job=job).kind == "vm.delete"
+
+
+def test_every_verb_that_a_role_gives_has_words_of_its_own() -> None:
+    granted = {verb for verb, level in ACTIONS.items() if level is Level.GRANTED}
+    assert set(WORDS) == granted
+    assert len(set(WORDS.values())) == len(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("vm.start", "Only a member of the project may start machines."),
+        ("vm.delete", "Only an owner of the project may delete machines."),
+        ("host.maintain", "Only an administrator or operator may put hosts into maintenance."),
+        ("user.remove", "Only an administrator may remove accounts."),
+    ],
+)
+def test_a_refusal_says_in_words_what_is_refused(site: Site, verb: str, words: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        require(site.stranger.actor, verb)
+    assert refused.value.message == words

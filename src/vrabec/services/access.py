@@ -31,6 +31,7 @@ from vrabec.services.projects import get_project
 from vrabec.services.quotas import Purse, amounts_of, runs_or_should
 from vrabec.services.record import record
 from vrabec.services.roles import GRANTABLE, Described, list_roles, role_named
+from vrabec.services.verb_words import words_of_all
 from vrabec.services.vms import get_vm
 
 Scope = Cluster | Project | Vm
@@ -318,7 +319,7 @@ def _require_no_more(actor: Actor, role: Described, scope: Scope | None) -> None
         raise Forbidden(
             "You cannot give the role %(role)s there: you may not do this yourself: %(verbs)s.",
             role=role.name,
-            verbs=", ".join(lacks[:5]),
+            verbs=words_of_all(lacks),
         )
 
 

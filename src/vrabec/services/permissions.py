@@ -22,6 +22,7 @@ from vrabec.models.projects import Project
 from vrabec.models.roles import BUILT_IN, MEMBER, OPERATOR, OWNED, OWNER, Role
 from vrabec.models.users import Membership
 from vrabec.models.vms import Vm
+from vrabec.services.verb_words import words_of
 
 Row = Vm | Job | Project | Host | Cluster
 SCOPE_IDS = tuple(f"{scope}_id" for scope in SCOPES)
@@ -295,7 +296,8 @@ def require_within(actor: Actor, verb: str) -> None:
     if actor.only is None or ACTIONS[verb] is Level.PUBLIC:
         return
     if verb not in (NARROW if ACTIONS[verb] is Level.SIGNED_IN else actor.only.verbs):
-        raise Forbidden("The token %(name)s is not for this.", name=actor.token, action=verb)
+        words = {"name": actor.token, "verb": words_of(verb)}
+        raise Forbidden("The token %(name)s does not let you %(verb)s.", action=verb, **words)
 
 
 def require(actor: Actor, verb: str, of: Row | None = None) -> None:
@@ -314,7 +316,7 @@ def refused(actor: Actor, verb: str) -> VrabecError:
     """What somebody is told who may not do `verb`."""
     if not actor.user_id:
         return Unauthenticated("Sign in first.")
-    return Forbidden("Only %(who)s may do this.", who=_who(verb), action=verb)
+    return Forbidden("Only %(who)s may %(verb)s.", who=_who(verb), verb=words_of(verb), action=verb)
 
 
 def _who(verb: str) -> str:

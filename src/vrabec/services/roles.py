@@ -17,6 +17,7 @@ from vrabec.models.grants import Grant, holding
 from vrabec.models.roles import ADMINISTRATOR, BUILT_IN, CLONER, MEMBER, OPERATOR, OWNER, VIEWER, Role
 from vrabec.services.permissions import ACTIONS, Level, require
 from vrabec.services.record import record
+from vrabec.services.verb_words import words_of
 
 TITLES = {
     ADMINISTRATOR: "Administrator",
@@ -156,7 +157,8 @@ def _require_held(actor: Actor, line: str) -> None:
     """Nobody makes a role of more than they may themselves everywhere. Raises Forbidden."""
     for verb in line.split():
         if not actor.is_administrator and verb not in actor.held.site:
-            raise Forbidden("A role with %(verb)s is for who has it on the whole site.", verb=verb)
+            words = words_of(verb)
+            raise Forbidden("Only who may %(verb)s on the whole site makes a role that may.", verb=words)
 
 
 def _taken(name: str) -> Conflict:

@@ -17,6 +17,7 @@ from vrabec.services.leases import shown_day
 from vrabec.services.people import actor_of
 from vrabec.services.permissions import may, rights
 from vrabec.services.roles import GRANTABLE, TITLES
+from vrabec.services.verb_words import words_of
 
 Sentence = tuple[str, dict[str, str]]
 """A message id and its parameters."""
@@ -48,10 +49,11 @@ def why(actor: Actor, *, verb: str, scope: Scope | None, username: str = "") -> 
         user = holder_named(user=username).row  # type: ignore[assignment]
     them = actor_of(user)
     found = tuple(_sentences(user, them, verb, scope))
-    return Why(may(them, verb, scope), found or ((_NOTHING, {"name": user.username, "verb": verb}),))
+    nothing = (_NOTHING, {"name": user.username, "verb": words_of(verb)})
+    return Why(may(them, verb, scope), found or (nothing,))
 
 
-_NOTHING = "%(name)s has no role there with %(verb)s."
+_NOTHING = "%(name)s has no role there that lets them %(verb)s."
 _ON = {
     "vm": "%(holder)s has the role %(role)s on the machine %(scope)s.",
     "project": "%(holder)s has the role %(role)s in the project %(scope)s.",
