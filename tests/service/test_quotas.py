@@ -16,7 +16,7 @@ from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
 from vrabec.models.roles import CLONER, MEMBER
 from vrabec.models.templates import Template, TemplateState
-from vrabec.models.users import Group
+from vrabec.models.users import Group, Membership
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services import quotas, vms
 from vrabec.services.access import transfer
@@ -194,6 +194,18 @@ def test_only_administrators_set_quotas_and_others_read_their_own(site: Site) ->
         with pytest.raises(Forbidden):
             quotas.payer_named(owner, **name)
     assert quotas.payer_named(site.operator.actor, user="tom") == site.teammate.user
+
+
+def test_who_is_in_a_group_reads_its_quota_and_nobody_else(site: Site) -> None:
+    group = Group.objects.create(name="botany")
+    Membership.objects.create(group=group, user=site.teammate.user)
+    tom, olga = site.teammate.actor, site.owner.actor
+    assert quotas.read_budget(tom, payer=quotas.payer_named(tom, group="botany")).name == "botany"
+    with pytest.raises(Forbidden):
+        quotas.read_budget(olga, payer=group)
+    for name in ({"group": "botany"}, {"group": "none"}, {"user": "tom", "group": ""}):
+        with pytest.raises(Forbidden):
+            quotas.payer_named(olga, **name)
 
 
 def test_a_change_is_on_record_with_what_was_before(site: Site) -> None:

@@ -152,12 +152,21 @@ def budgets(actor: Actor, *, project: Project | None = None) -> list[Budget]:
 
 
 def read_budget(actor: Actor, *, payer: Payer) -> Budget:
-    """What a project, a user or a group may take, and takes. Raises Forbidden."""
+    """What a project, a user or a group may take, and takes; of oneself and one's groups everybody reads it.
+
+    Raises Forbidden.
+    """
     if isinstance(payer, Project):
         require(actor, "project.view", payer)
-    elif not (isinstance(payer, User) and payer.pk == actor.user_id):
+    elif not _is_mine(actor, payer):
         require(actor, "quota.view")
     return budget_of(payer)
+
+
+def _is_mine(actor: Actor, payer: User | Group) -> bool:
+    if isinstance(payer, User):
+        return payer.pk == actor.user_id
+    return payer.memberships.filter(user_id=actor.user_id).exists()
 
 
 def payer_named(actor: Actor, *, project: str = "", user: str = "", group: str = "") -> Payer:
@@ -171,8 +180,9 @@ def payer_named(actor: Actor, *, project: str = "", user: str = "", group: str =
         return get_project(actor, name=project)
     if not user and not group:
         return User.objects.get(pk=actor.user_id)
-    is_mine = user and User.objects.filter(pk=actor.user_id, username=user.replace("\0", "")).exists()
-    if not is_mine:
+    mine = User.objects.filter(pk=actor.user_id, username=user.replace("\0", ""))
+    mine_too = Group.objects.filter(memberships__user_id=actor.user_id, name=group.replace("\0", ""))
+    if not (mine if user else mine_too).exists():  # first: who may not read it does not hear who there is
         require(actor, "quota.view")
     return holder_named(user=user, group=group).row
 
