@@ -85,7 +85,7 @@ def test_files_are_gathered_again_when_a_source_changed(tmp_path: Path) -> None:
 def test_modules_import_each_other_by_hashed_names(collected: Path) -> None:
     (entry,) = (collected / "js").glob("main.????????????.js")
     imports = re.findall(r'from "\./([^"]+)"', entry.read_text())
-    assert len(imports) == 6
+    assert len(imports) == 7
     for name in imports:
         assert re.fullmatch(r"\w+\.[0-9a-f]{12}\.js", name)
         assert (collected / "js" / name).exists()

@@ -123,8 +123,23 @@ def test_a_new_machine_is_offered_its_lease(leased: Site) -> None:
     assert days_of(Vm.objects.get(name="other")) == 30
 
 
+def test_a_copy_is_offered_its_lease_too(leased: Site) -> None:
+    client, path = browser(leased.teammate), f"/machines/{leased.vm.pk}/clone"
+    assert "Empty: 30 days, which you can extend. At most 90 at a time." in text_of(client, path)
+    typed = {"name": "copy", "project": "alpha", "lease": "91"}
+    refused = client.post(path, typed, secure=True)
+    assert refused.status_code == 422
+    assert "At most 90 days from today" in refused.content.decode()
+    assert 'value="91"' in refused.content.decode()
+    assert client.post(path, typed | {"lease": "soon"}, secure=True).status_code == 422
+    assert not Vm.objects.filter(name="copy").exists()
+    assert client.post(path, typed | {"lease": "7"}, secure=True).status_code == 303
+    assert days_of(Vm.objects.get(name="copy")) == 7
+
+
 def test_where_there_are_no_leases_nothing_asks_for_one(site: Site) -> None:
     assert "lease" not in text_of(browser(site.owner), "/machines/new").lower().replace("released", "")
+    assert 'name="lease"' not in text_of(browser(site.owner), f"/machines/{site.vm.pk}/clone")
 
 
 def test_the_list_has_a_column_of_it(leased: Site) -> None:

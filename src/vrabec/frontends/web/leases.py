@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -94,10 +95,10 @@ def extend(request: PageRequest, vm_id: int) -> HttpResponse:
     require(request.actor, "vm.extend", vm)
     within = reach(request.actor, vm.project)
     if request.method == "GET":
-        return _extend_form(request, vm, within, {"until": _offered(vm, within).isoformat(), NO_END: ""})
+        return _extend_form(request, vm, within, {"until": offered(vm, within).isoformat(), NO_END: ""})
     typed = {name: request.POST.get(name, "")[:MAX_TYPED].strip() for name in ("until", NO_END)}
     try:
-        extend_vm(request.actor, vm=vm, wish=_wish(typed))
+        extend_vm(request.actor, vm=vm, wish=wish_of(typed))
     except (Invalid, WrongState, Forbidden) as error:
         return _extend_form(request, vm, within, typed, error)
     said = (
@@ -115,8 +116,8 @@ def _back(request: PageRequest, vm: Vm) -> str:
     return reverse("mine") if is_mine else reverse("vm", args=[vm.pk])
 
 
-def _wish(typed: dict[str, str]) -> LeaseWish:
-    """What was typed. Raises Invalid."""
+def wish_of(typed: Mapping[str, str]) -> LeaseWish:
+    """What was typed as `until` and `no_end`. Raises Invalid."""
     if typed[NO_END]:
         return LeaseWish(has_no_end=True)
     try:
@@ -125,7 +126,7 @@ def _wish(typed: dict[str, str]) -> LeaseWish:
         raise Invalid("Write a day such as 2027-02-12.", field="until") from error
 
 
-def _offered(vm: Vm, within: Reach) -> date:
+def offered(vm: Vm, within: Reach) -> date:
     """What the form begins with: the usual lease from today, and not less than there is."""
     rules = rules_of(vm.project)
     wanted = day_in(rules.days) if rules else day_in(1)
@@ -190,6 +191,11 @@ def days_of(text: str, field: str) -> int | None:
     if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) < 6):
         raise Invalid("Write a whole number of days.", field=field)
     return int(text)
+
+
+def leases_of(projects: Iterable[Project]) -> dict[str, LeaseRules]:
+    """The leases of those projects that have any, by name."""
+    return {project.name: rules for project in projects if (rules := rules_of(project))}
 
 
 def _rules_form(

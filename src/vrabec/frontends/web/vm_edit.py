@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import ask, count_of, problems_of
+from vrabec.frontends.web.leases import days_of, leases_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.vms import about
 from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, VrabecError
@@ -26,6 +27,7 @@ from vrabec.services.wishes import VmSizes
 
 MAX_TYPED = 20_000
 MAX_KEYS_TYPED = 200_000
+_CLONE_FIELDS = ("name", "project", "ssh_keys", "lease")
 
 
 @page("vm.describe", methods=("GET", "POST"))
@@ -106,23 +108,32 @@ def clone(request: PageRequest, vm_id: int) -> HttpResponse:
     require(request.actor, "vm.clone", vm)
     if request.method == "GET":
         project = vm.project.name if vm.project else ""
-        typed = {"name": f"{vm.name[:60]}-2", "project": project, "ssh_keys": ""}
+        typed = dict.fromkeys(_CLONE_FIELDS, "") | {"name": f"{vm.name[:60]}-2", "project": project}
         return _clone_form(request, vm, typed)
-    typed = {name: request.POST.get(name, "")[:MAX_KEYS_TYPED] for name in ("name", "project", "ssh_keys")}
-    keys = tuple(line.strip() for line in typed["ssh_keys"].splitlines() if line.strip())
-    wish = CloneWish(typed["name"].strip(), typed["project"], keys, request.POST.get("password", ""))
+    typed = {name: request.POST.get(name, "")[:MAX_KEYS_TYPED] for name in _CLONE_FIELDS}
     try:
-        job = clone_vm(request.actor, vm=vm, wish=wish)
+        job = clone_vm(request.actor, vm=vm, wish=_clone_wish(typed, request.POST.get("password", "")))
     except (Invalid, Conflict, NoCapacity) as error:
         return _clone_form(request, vm, typed, error)
     return see_other(request, reverse("vm", args=[job.vm_id]))
 
 
+def _clone_wish(typed: dict[str, str], password: str) -> CloneWish:
+    """What was typed. Raises Invalid."""
+    keys = tuple(line.strip() for line in typed["ssh_keys"].splitlines() if line.strip())
+    days = days_of(typed["lease"], "lease_days")
+    return CloneWish(typed["name"].strip(), typed["project"], keys, password, days)
+
+
 def _clone_form(
     request: PageRequest, vm: Vm, typed: dict[str, str], error: VrabecError | None = None
 ) -> HttpResponse:
-    projects = [(project.name, project.shown_name) for project in projects_for(request.actor, "vm.create")]
-    return _form(request, vm, "clone", typed | {"projects": projects}, error)
+    projects = list(projects_for(request.actor, "vm.create"))
+    choice = {
+        "projects": [(project.name, project.shown_name) for project in projects],
+        "leases": leases_of(projects),
+    }
+    return _form(request, vm, "clone", typed | choice, error)
 
 
 @page("vm.view")

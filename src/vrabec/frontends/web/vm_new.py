@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import Problem, count_of, problems_of
-from vrabec.frontends.web.leases import days_of
+from vrabec.frontends.web.leases import days_of, leases_of
 from vrabec.frontends.web.pages import render
 from vrabec.frontends.web.quotas import bars_of
 from vrabec.lib.actor import Actor
@@ -22,7 +22,6 @@ from vrabec.models.projects import Project
 from vrabec.models.templates import Template, TemplateState
 from vrabec.models.vms import Firmware
 from vrabec.services.clusters import list_clusters
-from vrabec.services.leases import rules_of
 from vrabec.services.networks import Listed, list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
@@ -202,7 +201,7 @@ def _form(
     typed = _with_defaults(typed, projects, templates, networks)
     payer = next((project for project in projects if project.name == typed.project), None)
     context = {
-        "leases": {project.name: rules for project in projects if (rules := rules_of(project))},
+        "leases": leases_of(projects),
         "quotas": bars_of(budgets(request.actor, project=payer), request.person.username),
         "typed": typed,
         "problems": problems or {},

@@ -1,5 +1,6 @@
 // The form that makes a machine: summary, room and command follow what is typed.
 import * as format from "./format.js";
+import { showLease } from "./lease.js";
 
 const form = document.getElementById("create");
 const text = (id, value) => (document.getElementById(id).textContent = value);
@@ -63,17 +64,6 @@ function showRoom(memory) {
   }
 }
 
-function showLease() {
-  const field = form.querySelector("[data-lease]");
-  if (!field) return;
-  const project = value("project");
-  const known = [...form.querySelectorAll("[data-lease-of]")];
-  for (const words of known) words.hidden = words.dataset.leaseOf !== project;
-  // After a refusal the sentence stands there, and the field stays.
-  field.hidden = known.length > 0 && known.every((words) => words.hidden);
-  field.querySelector("input").disabled = field.hidden;
-}
-
 function offer(known, choose, isChosen) {
   const project = value("project");
   for (const one of known) {
@@ -95,7 +85,7 @@ function showReach() {
 }
 
 function refresh() {
-  showLease();
+  showLease(form);
   showReach();
   const chosen = amounts();
   text("sum-name", value("name") || form.dataset.title);

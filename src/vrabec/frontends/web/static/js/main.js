@@ -5,6 +5,7 @@ import { start as startTimes } from "./times.js";
 import { start as startJobs } from "./jobs.js";
 import { start as startCells } from "./cells.js";
 import { start as startLive } from "./live.js";
+import { start as startLease } from "./lease.js";
 
 startTimes();
 startShell();
@@ -12,3 +13,4 @@ startPalette();
 startCells();
 startJobs();
 startLive();
+startLease();
