@@ -149,6 +149,22 @@ def test_the_list_has_a_column_of_it(leased: Site) -> None:
     assert "Ends in 3 days" in text_of(browser(leased.teammate), "/machines.csv?cols=lease")
 
 
+def test_a_chip_finds_what_ends_soon_and_is_dropped_again(leased: Site) -> None:
+    leased.make_vm("soon", lease_ends_at=end_on(day_in(3)))
+    leased.make_vm("later", lease_ends_at=end_on(day_in(60)))
+    client = browser(leased.teammate)
+    assert 'href="?q=soon%20lease%3C14d">Less than 14 days' in text_of(client, "/?q=soon")
+    found = text_of(client, "/?q=lease%3C14d&sort=name")
+    assert (">soon</a>" in found, ">later</a>" in found) == (True, False)
+    assert 'aria-label="Drop the filter Lease: Less than 14 days"' in found
+    assert 'class="chip is-on" href="?sort=name"' in found
+    assert 'type="hidden" name="q"' not in found
+
+
+def test_where_there_are_no_leases_there_is_no_chip_of_them(site: Site) -> None:
+    assert "lease%3C14d" not in text_of(browser(site.owner), "/")
+
+
 def test_an_owner_writes_the_rules_of_a_project(site: Site) -> None:
     client: Client = browser(site.owner)
     typed = {"days": "30", "most_days": "90", "grace_days": "7", "then": "delete", "present": "on"}

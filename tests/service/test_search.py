@@ -1,17 +1,20 @@
 """The search language: what each word finds, and what is said to a word that asks what there is not."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cast import Site, site
+from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid
 from vrabec.models.hosts import HostState
 from vrabec.models.users import Group, Membership
 from vrabec.models.vms import Seen
-from vrabec.services import vms
+from vrabec.services import search, vms
+from vrabec.services.leases import day_in, end_on
 from vrabec.services.lists import VmQuery, list_vms
 
 __all__ = ["site"]
@@ -124,3 +127,50 @@ def test_ones_own_are_found_by_a_word(site: Site) -> None:
     for word, names in words.items():
         rows = list_vms(site.owner.actor, VmQuery(search=word, sort="name")).rows
         assert [vm.name for vm in rows] == names
+
+
+@pytest.fixture
+def ending(site: Site) -> Site:
+    """Machines with so many days left as their names say; "web" has no end, "over" ended yesterday."""
+    for name, days in (("d03", 3), ("d13", 13), ("d14", 14), ("d40", 40), ("over", -1)):
+        site.make_vm(name, lease_ends_at=end_on(day_in(days)))
+    return site
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("lease<14d", ["d03", "d13", "over"]),
+        ("lease<=14", ["d03", "d13", "d14", "over"]),
+        ("lease<14d -lease:over", ["d03", "d13"]),
+        ("lease>13d", ["d14", "d40"]),
+        ("lease>=13d", ["d13", "d14", "d40"]),
+        ("lease:14d,3d", ["d03", "d14"]),
+        ("lease:over", ["over"]),
+        ("lease:none", ["web"]),
+        ("lease:none,over", ["over", "web"]),
+        ("-lease<14d", ["d14", "d40", "web"]),
+        ("lease:", []),
+    ],
+)
+def test_machines_are_found_by_what_is_left_of_their_lease(ending: Site, text: str, names: list[str]) -> None:
+    found = list_vms(ending.teammate.actor, VmQuery(search=text, sort="name"))
+    assert [vm.name for vm in found.rows] == names
+    assert found.total == len(names)
+
+
+@pytest.mark.parametrize("text", ["lease<soon", "lease:never", "lease>none", "lease<99999d", "lease<-3d"])
+def test_what_is_no_time_of_a_lease_is_explained(ending: Site, text: str) -> None:
+    with pytest.raises(Invalid, match="Write days, such as lease<14d, or lease:none, lease:over"):
+        list_vms(ending.teammate.actor, VmQuery(search=text))
+
+
+def test_a_search_by_lease_moves_on_with_the_time(ending: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(text: str) -> list[str]:
+        return [vm.name for vm in list_vms(ending.teammate.actor, VmQuery(search=text, sort="name")).rows]
+
+    assert (names("lease<14d"), names("lease:over")) == (["d03", "d13", "over"], ["over"])
+    later = now() + timedelta(days=30)
+    monkeypatch.setattr(search, "now", lambda: later)
+    assert names("lease<14d") == ["d03", "d13", "d14", "d40", "over"]
+    assert names("lease:over") == ["d03", "d13", "d14", "over"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -16,7 +17,7 @@ from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services.cells import active_jobs
 from vrabec.services.permissions import require
-from vrabec.services.search import STATES, has_tag, in_project, matching, on_host
+from vrabec.services.search import STATES, has_tag, in_project, matching, moment_of, on_host
 from vrabec.services.vm_rows import Listed, listed
 
 SORTS = {
@@ -40,7 +41,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class VmQuery:
-    """What to list: `search` as search.py has it, `name` a whole one, `state` of STATES, `sort` of SORTS."""
+    """What to list: `search` as search.py has it, `name` a whole one, `state` of STATES, `sort` of SORTS.
+
+    `at` is the moment that the search is about, None for now.
+    """
 
     search: str = ""
     name: str = ""
@@ -51,6 +55,7 @@ class VmQuery:
     sort: str = "state"
     page: int = 1
     per_page: int = PER_PAGE[0]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ def list_vms(actor: Actor, query: VmQuery) -> VmList:
 def page_of(actor: Actor, query: VmQuery) -> Page:
     """As `list_vms`, the ids alone, which indexes give: two queries."""
     require(actor, "vm.list")
+    query = replace(query, at=moment_of(query.search))  # what is composed is kept for longer than a moment
     who, all_of_it = actor.viewpoint, replace(query, page=1, sort="name")
     parts = [composed(_ids_of_part, who, all_of_it, part) for part in range(parts_of(who, "vm.view"))]
     total = sum(counts(parts))
@@ -137,7 +143,7 @@ def _found(query: VmQuery, actor: Actor) -> QuerySet[Vm]:
     """Machines that the query finds, whoever sees them; the actor decides what a search may ask."""
     rows: QuerySet[Vm] = Vm.objects.present()
     if query.search:
-        rows = rows.filter(matching(actor, query.search))
+        rows = rows.filter(matching(actor, query.search, query.at))
     if query.state:
         rows = rows.filter(_known(query.state, STATES, "state"))
     if query.tag:

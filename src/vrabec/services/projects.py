@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -35,14 +35,22 @@ def list_projects(actor: Actor) -> QuerySet[Project]:
     return _visible(actor).order_by("name")
 
 
-def project_names(actor: Actor, most: int) -> list[tuple[str, str]]:
-    """Name and shown name of the first `most` projects that `actor` sees: every list offers them."""
+class Named(NamedTuple):
+    """A project as lists offer it."""
+
+    name: str
+    shown: str
+    has_leases: bool
+
+
+def project_names(actor: Actor, most: int) -> list[Named]:
+    """The first `most` projects that `actor` sees: every list offers them."""
     rows = composed(_first_names, actor.viewpoint, most).rows()
-    return [(name, title or name) for name, title in rows]
+    return [Named(name, title or name, days is not None) for name, title, days in rows]
 
 
 def _first_names(actor: Actor, most: int) -> QuerySet[Project, Any]:
-    return list_projects(actor).values_list("name", "title")[:most]
+    return list_projects(actor).values_list("name", "title", "lease_days")[:most]
 
 
 def projects_for(actor: Actor, verb: str) -> QuerySet[Project]:

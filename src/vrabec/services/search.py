@@ -3,16 +3,20 @@
 All words must hold. `key:value` asks one property (`state:off,paused`: one of several), `memory>4G` compares
 an amount, a minus before a word turns it round, quotes hold blanks together. Any other word is looked for in
 names, addresses and projects. A search of any length is one condition of one query.
+
+`lease<14d` depends on the time: who keeps a condition says of which moment it is (`moment_of`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
 
 from django.db.models import Exists, OuterRef, Q
 
 from vrabec.lib.actor import Actor
+from vrabec.lib.clock import now
 from vrabec.lib.errors import Invalid
 from vrabec.lib.units import parse_mib
 from vrabec.models.grants import owned
@@ -74,6 +78,12 @@ _PROPERTIES: dict[str, Callable[[str], Q]] = {
 ME = "me"
 """In `owner:me`: whoever asks, also by a group."""
 _AMOUNTS = {"cpus": "cpus", "memory": "memory_mib", "disk": "disk_mib"}
+LEASE = "lease"
+_LEASES: dict[str, Callable[[datetime], Q]] = {
+    "none": lambda at: Q(lease_ends_at=None),
+    "over": lambda at: Q(lease_ends_at__lte=at),
+}
+_DAYS = re.compile(r"(\d{1,4})d?", re.ASCII)
 _LOOKUPS = {":": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _WORD = re.compile(r'(?P<minus>-)?(?:(?P<key>[a-z]+)(?P<sign>:|[<>]=?))?(?P<value>"[^"]*"|\S*)', re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-f]{0,4}(:[0-9a-f]{0,4})+", re.ASCII | re.IGNORECASE)
@@ -82,27 +92,37 @@ _BEGINS = re.compile(r"[0-9a-f.:]+", re.ASCII | re.IGNORECASE)
 """What an IP or MAC address may begin with."""
 
 
-def matching(actor: Actor, text: str) -> Q:
-    """The condition that a search asks for. Raises Invalid, which says what may be asked instead."""
+def matching(actor: Actor, text: str, at: datetime | None = None) -> Q:
+    """The condition that a search asks for, now or `at` a moment.
+
+    Raises Invalid, which says what may be asked instead.
+    """
     found = Q()
     for word in _WORD.finditer(text.replace("\0", " ")):  # PostgreSQL takes no NUL
         if word[0].strip('-"'):
-            found &= _condition(actor, word)
+            found &= _condition(actor, word, at or now())
     return found
 
 
-def _condition(actor: Actor, word: re.Match[str]) -> Q:
+def moment_of(text: str) -> datetime | None:
+    """The minute that a search is about; None where the time does not matter."""
+    return now().replace(second=0, microsecond=0) if LEASE in text else None
+
+
+def _condition(actor: Actor, word: re.Match[str], at: datetime) -> Q:
     key, sign, value = word["key"], word["sign"], word["value"].strip('"')
     plain = word[0].removeprefix("-").strip('"')
     if key is None or _ADDRESS.fullmatch(plain):
         asked = _anywhere(plain)
     elif key in _AMOUNTS:
         asked = Q(**{f"{_AMOUNTS[key]}__{_LOOKUPS[sign]}": _amount(key, value)})
+    elif key == LEASE:
+        asked = _lease(sign, value, at)
     elif key in known_keys(actor) and sign == ":":
         asked = _any_of(actor, key, value)
     else:
         known = ", ".join(f"{name}:" for name in known_keys(actor))
-        amounts = ", ".join(f"{name}>" for name in _AMOUNTS)
+        amounts = ", ".join(f"{name}>" for name in (*_AMOUNTS, LEASE))
         raise Invalid(
             "Nothing can be searched by %(asked)s. Use %(known)s, %(amounts)s, or plain words.",
             field=FIELD, asked=key + sign, known=known, amounts=amounts,
@@ -135,6 +155,31 @@ def _amount(key: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > 9:
         raise Invalid("Write a number of CPUs, such as cpus>=2.", field=FIELD)
     return int(value)
+
+
+def _lease(sign: str, values: str, at: datetime) -> Q:
+    """By what is left of their lease, in days; `none` and `over` are named."""
+    found = Q(pk__in=())
+    for value in filter(None, values.split(",")):
+        named = _LEASES.get(value) if sign == ":" else None
+        found |= named(at) if named else _days_left(sign, value, at)
+    return found
+
+
+def _days_left(sign: str, value: str, at: datetime) -> Q:
+    """Whole days, as pages count them: from the date of today to that of the end, in UTC."""
+    typed = _DAYS.fullmatch(value)
+    if not typed:
+        raise Invalid("Write days, such as lease<14d, or lease:none, lease:over.", field=FIELD)
+    first = datetime.combine(at.date(), time(), UTC) + timedelta(days=int(typed[1]))
+    after = first + timedelta(days=1)
+    return {
+        "<": Q(lease_ends_at__lt=first),
+        "<=": Q(lease_ends_at__lt=after),
+        ">": Q(lease_ends_at__gte=after),
+        ">=": Q(lease_ends_at__gte=first),
+        ":": Q(lease_ends_at__gte=first, lease_ends_at__lt=after),
+    }[sign]
 
 
 def _one_of(table: dict[str, Q], value: str) -> Q:

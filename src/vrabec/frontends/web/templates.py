@@ -81,7 +81,7 @@ def _share(
 ) -> HttpResponse:
     """The form, or what was typed in it."""
     context: dict[str, Any] = {"title": title, "back": reverse(back), "action": request.path}
-    context["known"] = [name for name, _ in project_names(request.actor, MAX_OFFERED)]
+    context["known"] = [project.name for project in project_names(request.actor, MAX_OFFERED)]
     if request.method == "GET":
         return ask(request, "templates/share.html", context | {"typed": " ".join(now_for)})
     typed = request.POST.get("projects", "")[:MAX_TYPED]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse, QueryDict
-from django.utils.translation import gettext, gettext_noop
 
 from vrabec.frontends.web.access import PageRequest, is_fragment, page
 from vrabec.frontends.web.activity import lines
+from vrabec.frontends.web.chips import Chip, chips_of
 from vrabec.frontends.web.columns import Choice, address_of, columns_of
 from vrabec.frontends.web.drawer import MAX_ROWS
 from vrabec.frontends.web.history import history_of
@@ -31,8 +31,6 @@ from vrabec.services.history import cpu_lines
 from vrabec.services.jobs import open_jobs
 from vrabec.services.lists import PER_PAGE, SORTS, Page, VmQuery, page_of, without_each
 from vrabec.services.permissions import may, may_somewhere, rights
-from vrabec.services.places import host_names
-from vrabec.services.projects import project_names
 from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
 from vrabec.services.states import starts_with_host
@@ -45,29 +43,8 @@ from vrabec.services.whereabouts import twins_of
 MAX_SEARCH = 200
 MAX_CELLS = 500
 RECENT = 6
-_MENU_ROWS = 100
 _MENU_VIEWS = 20
 _DESCENDING = ("cpu", "memory")
-_STATE_WORDS = {
-    "crashed": gettext_noop("Crashed"),
-    "unknown": gettext_noop("Unknown"),
-    "changing": gettext_noop("Changing"),
-    "paused": gettext_noop("Paused"),
-    "running": gettext_noop("Running"),
-    "hibernated": gettext_noop("Hibernated"),
-    "off": gettext_noop("Off"),
-}
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A filter: what it is called, what is chosen and what can be."""
-
-    name: str
-    title: str
-    chosen: str
-    shown: str
-    options: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -90,7 +67,7 @@ def index(request: PageRequest) -> HttpResponse:
         found, pager = page_of(request.actor, query), replace(pager, number=pager.pages)
     hosts = may(request.actor, "host.view")
     columns = columns_of(request, with_hosts=hosts)
-    chips = _chips(request.actor, query, with_hosts=hosts)
+    chips = chips_of(request.actor, query, with_hosts=hosts)
     until = now().timestamp()
     context = {
         "rows": _rows(request.actor, listed(found.ids), columns, until),
@@ -230,21 +207,6 @@ def query_of(given: QueryDict) -> VmQuery:
         sort=sort if sort in SORTS else "state",
         page=page_number(given),
     )
-
-
-def _chips(actor: Actor, query: VmQuery, *, with_hosts: bool) -> tuple[Chip, ...]:
-    states = tuple((key, gettext(word)) for key, word in _STATE_WORDS.items())
-    words = dict(states)
-    chips = [Chip("state", gettext("State"), query.state, words.get(query.state, ""), states)]
-    if with_hosts:
-        names = tuple((name, name) for name in host_names(actor)[:_MENU_ROWS])
-        chips.append(Chip("host", gettext("Host"), query.host, query.host, names))
-    projects = tuple(project_names(actor, _MENU_ROWS))
-    shown = dict(projects).get(query.project, query.project)
-    chips.append(Chip("project", gettext("Project"), query.project, shown, projects))
-    if query.tag:  # chosen by a click on a tag
-        chips.append(Chip("tag", gettext("Tag"), query.tag, query.tag, ()))
-    return tuple(chips)
 
 
 def _is_id(text: str) -> bool:
