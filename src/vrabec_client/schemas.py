@@ -276,12 +276,18 @@ class VmJob(TypedDict):
 
 
 class VmAction(TypedDict, total=False):
-    """What else belongs to an action on many: to a shutdown its deadline, to "tag" the tags."""
+    """What else belongs to an action on many: to a shutdown its deadline, to "tag" the tags.
+
+    To "extend" one of `days` from today, `until` (a day) and `no_end`.
+    """
 
     deadline_seconds: int
     then_power_off: bool
     tag: list[str]
     untag: list[str]
+    days: int | None
+    until: str | None
+    no_end: bool
 
 
 class VmResult(TypedDict):

@@ -45,6 +45,19 @@ def test_a_member_is_told_how_far_they_may_go(
     assert vrabec("project", "lease", "alpha", "--none").status
 
 
+def test_several_are_extended_at_once_and_none_ends_sooner(site: Site, vrabec: Vrabec) -> None:
+    vrabec("project", "lease", "alpha", "--days", "30", "--most", "90", "--also-present")
+    vrabec("vm", "create", "later", "--project", "alpha", "--lease", "80")
+    done = vrabec("vm", "extend", "web", "later", "nobody", "--days", "60")
+    assert done.out == "web: done\n"
+    assert "later: Its lease ends later already" in done.err
+    assert "nobody: There is no machine named nobody." in done.err
+    assert done.status
+    assert f"until {day_in(60)}" in vrabec("vm", "show", "web").out
+    assert vrabec("vm", "extend", "web", "later", "--until", day_in(85).isoformat()).status == 0
+    assert f"until {day_in(85)}" in vrabec("vm", "show", "later").out
+
+
 def test_what_is_not_said_is_asked_for(site: Site, vrabec: Vrabec) -> None:
     assert "Say one of" in vrabec("vm", "extend", "web").err
     assert "Say one of" in vrabec("vm", "extend", "web", "--days", "1", "--no-end").err

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Person, Site
 from vrabec.models.jobs import Job
-from vrabec.models.vms import Seen
+from vrabec.models.vms import Seen, Vm
+from vrabec.services.leases import day_in, end_on
 
 
 def options(person: Person, text: str) -> list[tuple[str, str, str]]:
@@ -50,6 +51,13 @@ def test_a_verb_and_a_name_do_it_ask_first_or_say_why_not(
     found_how, path, found_title = options(site.owner, typed)[0]
     assert (found_how, found_title) == (how, title)
     assert path.startswith(f"/machines/{vm.pk}/") or how == "no"
+
+
+def test_a_lease_is_extended_by_its_form(site: Site) -> None:
+    assert options(site.owner, "extend web")[0] == ("no", "", "Extend web")
+    Vm.objects.update(lease_ends_at=end_on(day_in(3)))
+    path = f"/machines/{site.vm.pk}/extend"
+    assert options(site.owner, "extend web")[0] == ("ask", path, "Extend web")
 
 
 def test_machines_that_take_the_verb_stand_first(site: Site) -> None:

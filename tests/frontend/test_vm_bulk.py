@@ -9,11 +9,13 @@ from django.test import Client
 from tests.cast import Person, Site
 from tests.frontend.command import Vrabec, command, home, signed_in, vrabec
 from tests.frontend.controller import controller, engine
+from tests.service.test_leases import days_of, leased
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Seen, Vm
+from vrabec.services.leases import day_in, end_on
 
-__all__ = ["command", "controller", "engine", "home", "signed_in", "vrabec"]
+__all__ = ["command", "controller", "engine", "home", "leased", "signed_in", "vrabec"]
 HTMX = {"hx-request": "true"}
 
 
@@ -121,6 +123,42 @@ def test_many_are_tagged_from_a_form_that_keeps_what_was_typed(site: Site, three
     assert {tuple(vm.tags) for vm in Vm.objects.all()} == {("prod", "web")}
 
 
+def test_many_are_extended_from_a_form_that_begins_with_the_usual_lease(leased: Site) -> None:
+    other = leased.make_vm("other", lease_ends_at=end_on(day_in(2)))
+    meant, client = f"{leased.vm.pk},{other.pk}", browser(leased.teammate, **HTMX)
+    bar = client.get(f"/machines/bulk?vms={meant}", secure=True).content.decode()
+    assert 'title="Extend 2 of 2."' in bar
+    page = client.get(f"/machines/bulk/extend?vms={meant}", secure=True).content.decode()
+    assert "Extend 2 machines?" in page
+    assert f'value="{day_in(30)}"' in page
+    assert "no_end" not in page
+    assert "Lost for ever" not in page
+    refused = client.post("/machines/bulk/extend", {"vms": meant, "until": "soon"}, secure=True)
+    assert refused.status_code == 422
+    assert 'value="soon"' in refused.content.decode()
+    assert "Write a day such as 2027-02-12." in refused.content.decode()
+    done = client.post("/machines/bulk/extend", {"vms": meant, "until": day_in(60).isoformat()}, secure=True)
+    assert "Extend 2 of 2." in done.content.decode()
+    assert (days_of(leased.vm), days_of(other)) == (60, 60)
+
+
+def test_an_owner_of_the_project_takes_the_end_of_many_away(leased: Site) -> None:
+    client = browser(leased.owner, **HTMX)
+    sent = {"vms": str(leased.vm.pk), "until": "", "no_end": "on"}
+    assert "no_end" in client.get(f"/machines/bulk/extend?vms={leased.vm.pk}", secure=True).content.decode()
+    assert client.post("/machines/bulk/extend", sent, secure=True).status_code == 200
+    assert days_of(leased.vm) is None
+
+
+def test_who_may_not_extend_is_offered_it_neither_in_the_bar_nor_at_all(leased: Site) -> None:
+    client = browser(leased.viewer, **HTMX)
+    assert "extend" not in client.get(f"/machines/bulk?vms={leased.vm.pk}", secure=True).content.decode()
+    sent = {"vms": str(leased.vm.pk), "until": day_in(60).isoformat()}
+    done = client.post("/machines/bulk/extend", sent, secure=True)
+    assert "Extend 0 of 1: 1 is not yours to change." in done.content.decode()
+    assert days_of(leased.vm) == 10
+
+
 def test_without_scripts_a_verb_comes_back_to_the_list(site: Site, three: list[Vm]) -> None:
     client = browser(site.owner)
     answer = client.post("/machines/bulk/start", {"vms": ids(three)}, secure=True)
@@ -173,6 +211,21 @@ def test_a_stranger_learns_nothing_of_others_machines(site: Site, three: list[Vm
     assert {one["error"]["code"] for one in found["results"]} == {"not_found"}
     assert {one["name"] for one in found["results"]} == {""}
     assert not Job.objects.exists()
+
+
+def test_rest_extends_many_and_says_of_each(leased: Site) -> None:
+    later = leased.make_vm("later", lease_ends_at=end_on(day_in(80)))
+    both = [leased.vm.pk, later.pk]
+    status, found = rest(leased.teammate, action="extend", vms=both, until=day_in(60).isoformat())
+    assert (status, found["message"]) == (202, "Extend 1 of 2: the lease of 1 ends later already.")
+    by_vm = {one["vm"]: one for one in found["results"]}
+    assert (by_vm[leased.vm.pk]["job"], by_vm[leased.vm.pk]["error"]) == (None, None)
+    assert by_vm[later.pk]["error"]["code"] == "invalid"
+    assert days_of(leased.vm) == 60
+    status, found = rest(leased.teammate, action="extend", vms=both)
+    assert (status, found["error"]["field"]) == (422, "days")
+    assert rest(leased.owner, action="extend", search="web", no_end=True)[1]["done"] == 1
+    assert days_of(leased.vm) is None
 
 
 # ---- the command

@@ -19,7 +19,7 @@ from vrabec.models.changes import changed
 from vrabec.models.jobs import Job
 from vrabec.models.projects import Project, Then
 from vrabec.models.vms import Vm
-from vrabec.services.permissions import may, require
+from vrabec.services.permissions import Rights, may, require, rights
 from vrabec.services.queue import in_the_way
 from vrabec.services.record import record
 from vrabec.services.verbs import NOT_OURS
@@ -29,6 +29,10 @@ USUAL_GRACE_DAYS = 14
 DAYS_BEFORE = (1, 3, 14)
 """So many days before the end people are told."""
 NOON = time(12, tzinfo=UTC)
+NO_LEASE = "%(name)s has no lease to extend: an owner of its project gives it an end."
+NOT_ENDLESS = "Only an owner of the project may let it run without an end."
+TOO_FAR = "At most %(most)s days from today, until %(last)s; for longer ask an owner of the project."
+SOONER = "Its lease ends later already, on %(day)s."
 
 
 @dataclass(frozen=True)
@@ -155,9 +159,17 @@ def begin_lease(vm: Vm, end: datetime | None) -> None:
 
 def reach(actor: Actor, project: Project | None) -> Reach:
     """What the actor may choose for a machine of the project."""
+    return Reach(_last_of(project), project is not None and may(actor, "project.lease", project))
+
+
+def reach_by(found: Rights, project: Project | None) -> Reach:
+    """As `reach`, by rights that were asked of a machine of the project: no query."""
+    return Reach(_last_of(project), project is not None and found.may("project.lease", project))
+
+
+def _last_of(project: Project | None) -> date | None:
     rules = rules_of(project)
-    last = day_in(rules.most_days) if rules and rules.most_days is not None else None
-    return Reach(last, project is not None and may(actor, "project.lease", project))
+    return day_in(rules.most_days) if rules and rules.most_days is not None else None
 
 
 def first_end(actor: Actor, project: Project, days: int | None) -> datetime | None:
@@ -185,36 +197,59 @@ def extend_vm(actor: Actor, *, vm: Vm, wish: LeaseWish) -> Vm:
     deleted, Forbidden.
     """
     require(actor, "vm.extend", vm)
-    end = _wished_end(actor, vm, wish)
+    end = wished_end(rights(actor, [vm]), vm, wish)
     with transaction.atomic():
-        row = Vm.objects.select_for_update().get(pk=vm.pk)
-        if job := Job.objects.active().filter(vm=vm, kind="vm.delete").first():
-            raise in_the_way(vm.name, job)
-        fresh = {"lease_ends_at": end, "lease_ended_at": None, "lease_told_days": told_for(end)}
-        Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1, **fresh)
-        record(actor, "vm.extend", of=vm, before=_said(row.lease_ends_at), after=_said(end))
-        changed("vm", vm.pk)
-    vm.lease_ends_at, vm.lease_ended_at = end, None
+        write_end(actor, vm, end)
     return vm
 
 
-def _wished_end(actor: Actor, vm: Vm, wish: LeaseWish) -> datetime | None:
-    """The end that is wished, if it may be. Raises Invalid, WrongState, Forbidden."""
-    if not vm.is_managed:
-        raise WrongState(NOT_OURS, name=vm.name)
-    within = reach(actor, vm.project)
-    if not within.goes_beyond and (vm.lease_ends_at is None or rules_of(vm.project) is None):
-        raise WrongState(
-            "%(name)s has no lease to extend: an owner of its project gives it an end.", name=vm.name
-        )
+def write_end(actor: Actor, vm: Vm, end: datetime | None) -> None:
+    """Give a machine another end, within a transaction. Raises Conflict while it is being deleted."""
+    row = Vm.objects.select_for_update().get(pk=vm.pk)
+    if job := Job.objects.active().filter(vm=vm, kind="vm.delete").first():
+        raise in_the_way(vm.name, job)
+    fresh = {"lease_ends_at": end, "lease_ended_at": None, "lease_told_days": told_for(end)}
+    Vm.objects.filter(pk=vm.pk).update(version=F("version") + 1, **fresh)
+    record(actor, "vm.extend", of=vm, before=_said(row.lease_ends_at), after=_said(end))
+    changed("vm", vm.pk)
+    vm.lease_ends_at, vm.lease_ended_at = end, None
+
+
+def wished_end(found: Rights, vm: Vm, wish: LeaseWish) -> datetime | None:
+    """The end that is wished, if it may be: no query. Raises Invalid, WrongState, Forbidden."""
+    within = require_lease(found, vm)
     if wish.has_no_end:
         if not within.goes_beyond:
-            raise Forbidden("Only an owner of the project may let it run without an end.", action="vm.extend")
+            raise Forbidden(NOT_ENDLESS, action="vm.extend")
         return None
-    day = _day(wish, "days" if wish.until is None else "until")
-    _check_reach(within, day, "days" if wish.until is None else "until")
-    _check_shorter(actor, vm, day, "days" if wish.until is None else "until")
+    day = day_of(wish)
+    _check_reach(within, day, _field_of(wish))
+    _check_shorter(found, vm, day, _field_of(wish))
     return end_on(day)
+
+
+def require_lease(found: Rights, vm: Vm) -> Reach:
+    """What may be chosen for a machine that has a lease, or that may be given one. Raises WrongState."""
+    if not vm.is_managed:
+        raise WrongState(NOT_OURS, name=vm.name)
+    within = reach_by(found, vm.project)
+    if not within.goes_beyond and (vm.lease_ends_at is None or rules_of(vm.project) is None):
+        raise WrongState(NO_LEASE, name=vm.name)
+    return within
+
+
+def day_of(wish: LeaseWish) -> date:
+    """The last day that is wished. Raises Invalid."""
+    return _day(wish, _field_of(wish))
+
+
+def end_of(wish: LeaseWish) -> datetime | None:
+    """When a lease ends that was given this wish. Raises Invalid."""
+    return None if wish.has_no_end else end_on(day_of(wish))
+
+
+def _field_of(wish: LeaseWish) -> str:
+    return "days" if wish.until is None else "until"
 
 
 def _day(wish: LeaseWish, field: str) -> date:
@@ -231,7 +266,7 @@ def _check_reach(within: Reach, day: date, field: str) -> None:
     if within.last and day > within.last and not within.goes_beyond:
         most = (within.last - now().date()).days
         raise Invalid(
-            "At most %(most)s days from today, until %(last)s; for longer ask an owner of the project.",
+            TOO_FAR,
             field=field,
             most=most,
             last=shown_day(within.last),
@@ -239,11 +274,11 @@ def _check_reach(within: Reach, day: date, field: str) -> None:
         )
 
 
-def _check_shorter(actor: Actor, vm: Vm, day: date, field: str) -> None:
+def _check_shorter(found: Rights, vm: Vm, day: date, field: str) -> None:
     """Who may not delete it does not let it end sooner either."""
     now_ends = vm.lease_ends_at.date() if vm.lease_ends_at else None
-    if now_ends and day < now_ends and not may(actor, "vm.delete", vm):
-        raise Invalid("Its lease ends later already, on %(day)s.", field=field, day=shown_day(now_ends))
+    if now_ends and day < now_ends and not found.may("vm.delete", vm):
+        raise Invalid(SOONER, field=field, day=shown_day(now_ends))
 
 
 def shown_day(day: date) -> str:

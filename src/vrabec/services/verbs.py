@@ -122,7 +122,7 @@ SILENT = "The host of %(name)s does not answer; wait until it does."
 _COPYING = "%(name)s is being copied: job %(job_id)s. Wait for it or cancel it."
 _SILENT_CLAUSE = ("the host of %(n)s does not answer", "the hosts of %(n)s do not answer")
 _LEASE_CLAUSE = ("the lease of %(n)s has ended", "the leases of %(n)s have ended")
-_NOT_OURS_CLAUSE = ("%(n)s was not made by Vrabec", "%(n)s were not made by Vrabec")
+NOT_OURS_CLAUSE = ("%(n)s was not made by Vrabec", "%(n)s were not made by Vrabec")
 _TWIN_CLAUSE = ("%(n)s runs on another host", "%(n)s run on other hosts")
 _COPYING_CLAUSE = ("%(n)s is being copied", "%(n)s are being copied")
 FORBIDDEN = ("%(n)s is not yours to change", "%(n)s are not yours to change")
@@ -153,7 +153,7 @@ def why_not(actor: Actor, vm: Vm, verb: str, known: Known) -> Refusal | None:
     if said := refusal(verb, Seen(vm.seen)):
         return Refusal(WrongState(said, name=vm.name), _CLAUSES[Seen(vm.seen)])
     if VERBS[verb].managed_only and not vm.is_managed:
-        return Refusal(WrongState(NOT_OURS, name=vm.name), _NOT_OURS_CLAUSE)
+        return Refusal(WrongState(NOT_OURS, name=vm.name), NOT_OURS_CLAUSE)
     if verb in RUNS and vm.is_lease_over:
         return Refusal(lease_over(vm), _LEASE_CLAUSE)
     return _held(vm, verb, known)

@@ -17,6 +17,8 @@ from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, QuotaExce
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services.cells import active_jobs
+from vrabec.services.lease_bulk import check_wish, why_not_longer
+from vrabec.services.leases import LeaseWish, end_of, write_end
 from vrabec.services.lists import VmQuery, found_vms
 from vrabec.services.permissions import refused, require, rights
 from vrabec.services.placement import Starts, take_lock
@@ -37,6 +39,7 @@ from vrabec.services.whereabouts import running_twins
 
 MAX_MACHINES = 500
 TAG = "tag"
+EXTEND = "extend"
 WORDS = {
     "start": "Start",
     "resume": "Resume",
@@ -46,6 +49,7 @@ WORDS = {
     "hibernate": "Hibernate",
     "reset": "Hard reset",
     "power_off": "Power off",
+    EXTEND: "Extend",
     "delete": "Delete",
     TAG: "Tag",
 }
@@ -66,13 +70,17 @@ class Selection:
 
 @dataclass(frozen=True)
 class BulkAction:
-    """What to do: a verb of WORDS. The deadline is a shutdown's, the tags are those of "tag"."""
+    """What to do: a verb of WORDS.
+
+    The deadline is a shutdown's, the tags are those of "tag", the lease is that of "extend".
+    """
 
     verb: str
     deadline_seconds: int = SHUTDOWN_SECONDS
     then_power_off: bool = False
     tag: tuple[str, ...] = ()
     untag: tuple[str, ...] = ()
+    lease: LeaseWish | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one machine: `job` works on it (a tag needs none), or `refusal` says why not."""
+    """What became of one machine: `job` works on it, if it needs one, or `refusal` says why not."""
 
     vm_id: int
     name: str
@@ -140,12 +148,20 @@ def _selected(actor: Actor, selection: Selection) -> tuple[Vm, ...]:
     return vms
 
 
-def refusals(actor: Actor, chosen: Chosen, verb: str) -> dict[int, Refusal]:
-    """Which of the chosen refuse `verb`, and why: no query, and three for a start."""
+def refusals(
+    actor: Actor, chosen: Chosen, verb: str, *, lease: LeaseWish | None = None
+) -> dict[int, Refusal]:
+    """Which of the chosen refuse `verb`, and why: no query, and three for a start.
+
+    Without a `lease` those alone refuse to be extended that cannot be at all.
+    """
     found = {pk: Refusal(NotFound("There is no machine with this id."), _GONE) for pk in chosen.gone}
     starts, purse = (Starts(), Purse()) if verb == "start" else (None, None)
     for vm in chosen.vms:
-        refusal = _refusal(actor, vm, verb, chosen.known[vm.pk])
+        known = chosen.known[vm.pk]
+        refusal = (
+            why_not_longer(actor, vm, known, lease) if verb == EXTEND else _refusal(actor, vm, verb, known)
+        )
         if starts and purse and not refusal:
             refusal = _without_room(starts, purse, vm)
         if refusal:
@@ -181,15 +197,15 @@ def summarize(verb: str, total: int, refused_ones: Iterable[Refusal]) -> Summary
 def act_on_many(actor: Actor, *, selection: Selection, action: BulkAction) -> list[Outcome]:
     """Do a verb to each machine that takes it now; the others come back with their refusal.
 
-    Raises Invalid for an unknown verb, a wrong deadline or tag, no machine or too many, and for a deletion
-    by search: who deletes has seen what.
+    Raises Invalid for an unknown verb, a wrong deadline, tag or lease, no machine or too many, and for a
+    deletion by search: who deletes has seen what.
     """
     _check(action, selection)
     with transaction.atomic():
         if action.verb == "start":
             take_lock()
         chosen = choose_many(actor, selection)
-        refused_ones = refusals(actor, chosen, action.verb)
+        refused_ones = refusals(actor, chosen, action.verb, lease=action.lease)
         done = [_act(actor, action, vm, refused_ones.get(vm.pk)) for vm in chosen.vms]
     return done + [Outcome(pk, "", refusal=refused_ones[pk]) for pk in chosen.gone]
 
@@ -201,6 +217,8 @@ def _check(action: BulkAction, selection: Selection) -> None:
         raise Invalid("Name the machines to delete by their ids, not by a search.", field="search")
     if action.verb == TAG and not (action.tag or action.untag):
         raise Invalid("Give a tag to add or to take away.", field="tags")
+    if action.verb == EXTEND:
+        check_wish(action.lease)
     check_deadline(action.deadline_seconds)
     check_tags((*action.tag, *action.untag))
 
@@ -223,6 +241,9 @@ def _queue(actor: Actor, action: BulkAction, vm: Vm) -> Job | None:
     given: dict[str, Any] = {}
     if action.verb == TAG:
         write_words(actor, vm, VmWords(tag=action.tag, untag=action.untag))
+        return None
+    if action.verb == EXTEND and action.lease:
+        write_end(actor, vm, end_of(action.lease))
         return None
     if action.verb == "shutdown":
         given = {"deadline_seconds": action.deadline_seconds, "then_power_off": action.then_power_off}

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
 from vrabec_client import schemas
 from vrabec_client.cli.app import App, Command, pass_app
 from vrabec_client.cli.output import plain
-from vrabec_client.cli.vms import vm_argument
+from vrabec_client.cli.vm_many import Wait, find_all, several, vm_arguments
 
 _DAYS = click.IntRange(1, 3650)
 
 
 @click.command(cls=Command)
-@vm_argument
+@vm_arguments
 @click.option("--days", type=_DAYS, metavar="N", help="So many days from today.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="This day: 2027-02-12.")
 @click.option("--no-end", is_flag=True, help="For ever. For owners of its project.")
 @pass_app
-def extend(app: App, name: str, days: int | None, until: datetime | None, no_end: bool) -> None:
-    """Let the lease of a machine end on another day; it ends at noon in UTC."""
+def extend(app: App, names: tuple[str, ...], days: int | None, until: datetime | None, no_end: bool) -> int:
+    """Let the lease of a machine end on another day; it ends at noon in UTC. Of several none ends sooner."""
     if sum((days is not None, until is not None, no_end)) != 1:
         raise click.UsageError("Say one of --days, --until and --no-end.")
-    day = f"{until:%Y-%m-%d}" if until else None
-    found = app.client.extend_vm(app.client.find_vm(name)["id"], days=days, until=day, no_end=no_end)
+    wish = _Wish(days=days, until=f"{until:%Y-%m-%d}" if until else None, no_end=no_end)
+    if len(names) > 1:
+        return several(app, "extend", find_all(app, names), Wait(False), **wish)
+    found = app.client.extend_vm(app.client.find_vm(names[0])["id"], **wish)
     app.show(found, lambda: plain(f"{found['name']} may run {_until(found)}."))
+    return 0
+
+
+class _Wish(TypedDict):
+    """Until when: one of them is said."""
+
+    days: int | None
+    until: str | None
+    no_end: bool
 
 
 def _until(vm: schemas.Vm) -> str:

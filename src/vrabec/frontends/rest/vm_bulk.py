@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
+from vrabec.frontends.rest.leases import Days
 from vrabec.frontends.rest.schemas import ErrorBody, JobOut, answers
 from vrabec.frontends.rest.vms import Tags
+from vrabec.services.leases import LeaseWish
 from vrabec.services.lists import VmQuery
 from vrabec.services.vm_bulk import (
     MAX_MACHINES,
@@ -29,7 +32,8 @@ VmIds = Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=
 class ActionIn(Schema):
     """What to do to which machines: `vms` are ids; `search` finds them instead, but none to delete.
 
-    `deadline_seconds` and `then_power_off` are for shutdown, `tag` and `untag` for tag.
+    `deadline_seconds` and `then_power_off` are for shutdown, `tag` and `untag` for tag; `days`, `until` or
+    `no_end` for extend, as of a single machine, but a lease is never made shorter.
     """
 
     action: Annotated[str, Field(max_length=20, examples=list(WORDS))]
@@ -39,10 +43,13 @@ class ActionIn(Schema):
     then_power_off: bool = False
     tag: Tags = []
     untag: Tags = []
+    days: Days | None = None
+    until: date | None = None
+    no_end: Annotated[bool, Field(strict=True)] = False
 
 
 class ResultOut(Schema):
-    """What became of one machine: its job, or why it was refused. A tag needs no job."""
+    """What became of one machine: its job, or why it was refused. Tags and leases need no job."""
 
     vm: int
     name: str
@@ -65,9 +72,10 @@ def act(request: HttpRequest, wish: ActionIn) -> Status[ActionOut]:
     """Do one verb to many machines, 500 at most: each has its own job. Those that cannot now say why."""
     query = VmQuery(search=wish.search) if wish.search.strip() and not wish.vms else None
     selection = Selection(tuple(dict.fromkeys(wish.vms)), query)
-    wanted = BulkAction(
-        wish.action, wish.deadline_seconds, wish.then_power_off, tuple(wish.tag), tuple(wish.untag)
-    )
+    given = wish.dict(include={"deadline_seconds", "then_power_off"})
+    given |= {"tag": tuple(wish.tag), "untag": tuple(wish.untag)}
+    lease = LeaseWish(wish.days, wish.until, wish.no_end)
+    wanted = BulkAction(wish.action, lease=lease, **given)
     done = act_on_many(actor(request), selection=selection, action=wanted)
     summary = summarize(wish.action, len(done), (one.refusal for one in done if one.refusal))
     results = [_result(one) for one in done]

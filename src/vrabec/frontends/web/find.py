@@ -29,10 +29,11 @@ VERBS = {
     "restart": "reboot", "reboot": "reboot",
     "pause": "pause", "resume": "resume", "hibernate": "hibernate", "sleep": "hibernate",
     "power off": "power_off", "kill": "power_off", "reset": "reset", "delete": "delete", "remove": "delete",
+    "extend": "extend",
 }  # fmt: skip
 """What people type for a verb."""
 _ROUTES = {verb: f"vm-{verb.replace('_', '-')}" for verb in WORDS}
-_ASKED = ("power_off", "delete")
+_ASKED = ("power_off", "delete", "extend")
 _OFFERED = ("start", "resume", "shutdown", "reboot")
 _PAGES = (
     ("vms", "device-desktop", gettext_noop("Machines"), "vm.list"),

@@ -15,11 +15,14 @@ from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, is_fragment, page, see_other
 from vrabec.frontends.web.errors import say
 from vrabec.frontends.web.forms import ask
+from vrabec.frontends.web.leases import NO_END, offered, wish_of
 from vrabec.frontends.web.pages import fragment
 from vrabec.frontends.web.vms import query_of
 from vrabec.lib.errors import Invalid, NotFound
 from vrabec.models.vms import Seen, Vm
+from vrabec.services.leases import day_in, reach_by
 from vrabec.services.vm_bulk import (
+    EXTEND,
     MAX_MACHINES,
     TAG,
     WORDS,
@@ -34,15 +37,18 @@ from vrabec.services.vm_bulk import (
     summarize,
 )
 
-ASKED = ("reset", "power_off", "delete", TAG)
+ASKED = ("reset", "power_off", "delete", EXTEND, TAG)
 """What is asked before it is done: because something is lost, or because there is something to say."""
 ICONS = {
     "start": "player-play", "resume": "player-play", "shutdown": "power", "reboot": "refresh",
     "pause": "player-pause", "hibernate": "zzz", "reset": "bolt", "power_off": "power", "delete": "trash",
-    TAG: "tag",
+    TAG: "tag", EXTEND: "calendar-plus",
 }  # fmt: skip
 _AT_ONCE = ("start", "resume", "shutdown", "reboot")
 """These stand in the bar itself where some machine takes them; the others are in its menu."""
+_SAID = (TAG, EXTEND)
+"""There is something to say with these, and nothing is lost."""
+_TYPED = ("tag", "untag", "how_many", "until", NO_END)
 _NAMES_SHOWN = 8
 _MAX_TYPED = 2000
 
@@ -97,15 +103,20 @@ def act(request: PageRequest, verb: str) -> HttpResponse:
     if verb == "delete" and request.POST.get("how_many", "").strip() != str(len(selection.ids)):
         wrong = Invalid("This is not their number: %(n)s.", field="how_many", n=len(selection.ids))
         return _ask(request, verb, selection, wrong)
-    tag, untag = (tuple(_typed(request, name).replace(",", " ").split()) for name in ("tag", "untag"))
     try:
-        wanted = BulkAction(verb, tag=tag, untag=untag)
-        done = act_on_many(request.actor, selection=selection, action=wanted)
+        done = act_on_many(request.actor, selection=selection, action=_wanted(request, verb))
     except Invalid as wrong:
-        if verb != TAG:
+        if verb not in _SAID:
             raise
         return _ask(request, verb, selection, wrong)
     return _done(request, verb, done)
+
+
+def _wanted(request: PageRequest, verb: str) -> BulkAction:
+    """What the form asks for. Raises Invalid."""
+    tag, untag = (tuple(_typed(request, name).replace(",", " ").split()) for name in ("tag", "untag"))
+    lease = {name: _typed(request, name).strip() for name in ("until", NO_END)}
+    return BulkAction(verb, tag=tag, untag=untag, lease=wish_of(lease) if verb == EXTEND else None)
 
 
 def _ask(request: PageRequest, verb: str, selection: Selection, wrong: Invalid | None = None) -> HttpResponse:
@@ -125,9 +136,21 @@ def _ask(request: PageRequest, verb: str, selection: Selection, wrong: Invalid |
         "running": sum(vm.seen == Seen.RUNNING for vm in vms),
         "hibernated": sum(vm.seen == Seen.HIBERNATED for vm in vms),
         "words": sentence(summarize(verb, chosen.total, refused.values())) if refused else "",
-        "typed": {name: _typed(request, name) for name in ("tag", "untag", "how_many")},
+        "typed": {name: _typed(request, name) for name in _TYPED},
     }
+    if verb == EXTEND:
+        context |= _lease_context(request, chosen, vms)
     return ask(request, "vms/bulk_form.html", context, wrong, page="vms/bulk_page.html")
+
+
+def _lease_context(request: PageRequest, chosen: Chosen, vms: list[Vm]) -> dict[str, Any]:
+    """What may be said of leases: the form begins with a day that suits all of them by their projects."""
+    within = [reach_by(chosen.known[vm.pk].rights, vm.project) for vm in vms]
+    usual = min(map(offered, vms, within), default=day_in(1))
+    typed = {name: _typed(request, name) for name in _TYPED}
+    typed["until"] = typed["until"] if request.method == "POST" else usual.isoformat()
+    goes_beyond = any(one.goes_beyond for one in within)
+    return {"typed": typed, "least": day_in(1).isoformat(), "goes_beyond": goes_beyond}
 
 
 def _done(request: PageRequest, verb: str, done: list[Outcome]) -> HttpResponse:
