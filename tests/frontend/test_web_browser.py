@@ -449,7 +449,7 @@ def test_amounts_are_the_same_on_the_server_and_in_the_browser(visit: Visit, sit
     script = """async (pairs) => {
       const f = await import("/static/js/format.js");
       return pairs.map(([u, t]) => [f.usedOf(u, t), f.mib(u), f.percent(u), f.share(u, t), f.rate(u * t),
-        f.bitRate(u * t)]);
+        f.bitRate(u * t), f.leftOf(u, t)]);
     }"""
     there = page.evaluate(script, json.loads(json.dumps(pairs)))
     here = [
@@ -460,6 +460,7 @@ def test_amounts_are_the_same_on_the_server_and_in_the_browser(visit: Visit, sit
             show.share(u, t),
             show.rate(u * t),
             show.bit_rate(u * t),
+            show.left_of(u, t),
         ]
         for u, t in pairs
     ]

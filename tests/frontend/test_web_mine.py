@@ -89,8 +89,8 @@ def test_who_looks_after_the_site_is_not_shared_all_of_it(leased: Site) -> None:
 def test_the_quota_says_what_is_left(leased: Site, student: Person) -> None:
     Quota.objects.create(kind="user", vms=6, memory_mib=1024)
     shown = text_of(browser(student), "/mine")
-    assert "5 left of 6" in shown
-    assert "832 MiB left of 1 GiB" in shown
+    assert "<b>5</b> left of 6" in shown
+    assert "<b>0.8</b> left of 1 GiB" in shown
 
 
 def test_who_has_none_is_told_how_to_begin(leased: Site, student: Person) -> None:

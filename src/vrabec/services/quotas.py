@@ -23,7 +23,7 @@ from vrabec.models.quotas import KINDS, LIMITS, Quota
 from vrabec.models.users import Group, User
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.holders import holder_named
-from vrabec.services.permissions import require
+from vrabec.services.permissions import may, refused, require
 from vrabec.services.placement import take_lock
 from vrabec.services.projects import get_project
 from vrabec.services.record import record
@@ -151,16 +151,25 @@ def budgets(actor: Actor, *, project: Project | None = None) -> list[Budget]:
     return [budget_of(payer) for payer in (project, user) if payer]
 
 
+def budgets_of_vm(actor: Actor, *, vm: Vm) -> list[Budget]:
+    """The budgets that a machine counts in, of those that the actor may read."""
+    return [budget_of(payer) for payer in payers_of(vm) if _may_read(actor, payer)]
+
+
 def read_budget(actor: Actor, *, payer: Payer) -> Budget:
     """What a project, a user or a group may take, and takes; of oneself and one's groups everybody reads it.
 
     Raises Forbidden.
     """
-    if isinstance(payer, Project):
-        require(actor, "project.view", payer)
-    elif not _is_mine(actor, payer):
-        require(actor, "quota.view")
+    if not _may_read(actor, payer):
+        raise refused(actor, "project.view" if isinstance(payer, Project) else "quota.view")
     return budget_of(payer)
+
+
+def _may_read(actor: Actor, payer: Payer) -> bool:
+    if isinstance(payer, Project):
+        return may(actor, "project.view", payer)
+    return _is_mine(actor, payer) or may(actor, "quota.view")
 
 
 def _is_mine(actor: Actor, payer: User | Group) -> bool:

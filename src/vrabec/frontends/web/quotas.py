@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
+from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import ask
 from vrabec.lib.errors import Invalid, NotFound, VrabecError
@@ -21,7 +22,7 @@ from vrabec.services.permissions import require
 from vrabec.services.quotas import Budget, Limits, default_limits, payer_named, read_budget, set_limits
 
 MAX_TYPED = 100
-_TITLES = {
+TITLES = {
     "vms": gettext_noop("Machines"),
     "cpus": gettext_noop("CPUs"),
     "memory_mib": gettext_noop("Memory"),
@@ -37,12 +38,13 @@ RUNNING = "counts_running"
 
 @dataclass(frozen=True)
 class Bar:
-    """One limit: `percent` of it is taken; `words` say how much, `left` what there still is."""
+    """One limit: `percent` of it is taken; `words` say how much; `left` is there still, of `most`."""
 
     title: str
     words: str
     percent: int
     left: str
+    most: str
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,11 @@ class Bars:
 def bars_of(budgets: Iterable[Budget], me: str) -> list[Bars]:
     """What is limited, in bars; the reader's own are called yours."""
     found = [(budget, tuple(_bars(budget))) for budget in budgets]
-    return [Bars(_title(budget, me), rows) for budget, rows in found if rows]
+    return [Bars(title_of(budget, me), rows) for budget, rows in found if rows]
 
 
-def _title(budget: Budget, me: str) -> str:
+def title_of(budget: Budget, me: str) -> str:
+    """Whose quota it is."""
     if budget.kind == "user" and budget.name == me:
         return gettext("Your quota")
     return gettext("Quota of %(name)s") % {"name": budget.name}
@@ -70,15 +73,21 @@ def _bars(budget: Budget) -> Iterable[Bar]:
         most, taken = getattr(budget.limits, what), budget.taken(what)
         if most is not None:
             words = gettext("%(taken)s of %(most)s") % {
-                "taken": _shown(what, taken),
-                "most": _shown(what, most),
+                "taken": shown(what, taken),
+                "most": shown(what, most),
             }
-            left = {"left": _shown(what, max(0, most - taken)), "most": _shown(what, most)}
-            said = gettext("%(left)s left of %(most)s") % left
-            yield Bar(gettext(_TITLES[what]), words, min(100, 100 * taken // most) if most else 100, said)
+            left = (left_words(what, max(0, most - taken), most), shown(what, most))
+            percent = min(100, 100 * taken // most) if most else 100
+            yield Bar(gettext(TITLES[what]), words, percent, *left)
 
 
-def _shown(what: str, amount: int) -> str:
+def left_words(what: str, left: int, most: int) -> str:
+    """What is left of one of LIMITS, in the unit in which people read the whole."""
+    return show.left_of(left, most) if what.endswith("_mib") else str(left)
+
+
+def shown(what: str, amount: int) -> str:
+    """An amount of one of LIMITS, as people type it."""
     return show_mib(amount) if what.endswith("_mib") else str(amount)
 
 
@@ -107,7 +116,7 @@ def _limits(request: PageRequest, kind: str, name: str) -> Limits:
 
 def _typed_of(limits: Limits) -> dict[str, str]:
     values = {what: getattr(limits, what) for what in LIMITS}
-    typed = {what: "" if value is None else _shown(what, value) for what, value in values.items()}
+    typed = {what: "" if value is None else shown(what, value) for what, value in values.items()}
     return typed | {RUNNING: "on" if limits.counts_running else ""}
 
 
@@ -140,7 +149,7 @@ def _form(
     request: PageRequest, kind: str, name: str, typed: dict[str, str], error: VrabecError | None = None
 ) -> HttpResponse:
     at = reverse("quota", args=[kind, name]) if name else reverse("quota-default", args=[kind])
-    context: dict[str, Any] = {"typed": typed, "at": at, "back": _back(kind, name), "titles": _TITLES}
+    context: dict[str, Any] = {"typed": typed, "at": at, "back": _back(kind, name), "titles": TITLES}
     context["title"] = gettext("Quota of %(name)s") % {"name": name} if name else gettext(_EVERY[kind])
     return ask(request, "quotas/change.html", context, error)
 

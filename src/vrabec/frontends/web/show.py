@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from math import floor
 
 from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext, ngettext, pgettext
@@ -57,6 +58,16 @@ def used_of(used: float | None, total: float) -> str:
     amount = used / factor
     part = show_mib(used) if 0 < amount < 0.05 else _short(amount)
     return gettext("%(part)s of %(whole)s") % {"part": part, "whole": show_mib(total)}
+
+
+def left_of(left: float, total: float) -> str:
+    """32256, 32768 -> "31.5": what is left of the whole, in its unit, never rounded up."""
+    factor = next((size for size in _UNITS if total >= size), 1)
+    return _exact(floor(10 * left / factor) / 10)
+
+
+def _exact(amount: float) -> str:
+    return f"{amount:.0f}" if amount == int(amount) else f"{amount:.1f}"
 
 
 def _short(amount: float) -> str:

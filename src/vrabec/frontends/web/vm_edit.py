@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,12 +13,14 @@ from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import ask, count_of, problems_of
 from vrabec.frontends.web.leases import days_of, leases_of
 from vrabec.frontends.web.pages import render
+from vrabec.frontends.web.quotas_after import After, Rows, after
 from vrabec.frontends.web.vms import about
 from vrabec.lib.errors import Conflict, Invalid, NoCapacity, NotFound, VrabecError
 from vrabec.lib.units import exact_mib, parse_mib
 from vrabec.models.vms import Vm
 from vrabec.services.permissions import require
 from vrabec.services.projects import list_projects, projects_for
+from vrabec.services.quotas import Amounts, amounts_of, budgets, budgets_of_vm, runs_or_should
 from vrabec.services.vm_adopt import adopt_vm
 from vrabec.services.vm_clone import CloneWish, clone_vm
 from vrabec.services.vm_edit import MAX_DESCRIPTION, VmWords, describe_vm, rename_vm, resize_vm
@@ -107,7 +110,8 @@ def clone(request: PageRequest, vm_id: int) -> HttpResponse:
     vm = get_vm(request.actor, vm_id=vm_id)
     require(request.actor, "vm.clone", vm)
     if request.method == "GET":
-        project = vm.project.name if vm.project else ""
+        usual = vm.project.name if vm.project else ""
+        project = request.GET.get("project", usual)[:MAX_TYPED]
         typed = dict.fromkeys(_CLONE_FIELDS, "") | {"name": f"{vm.name[:60]}-2", "project": project}
         return _clone_form(request, vm, typed)
     typed = {name: request.POST.get(name, "")[:MAX_KEYS_TYPED] for name in _CLONE_FIELDS}
@@ -129,9 +133,12 @@ def _clone_form(
     request: PageRequest, vm: Vm, typed: dict[str, str], error: VrabecError | None = None
 ) -> HttpResponse:
     projects = list(projects_for(request.actor, "vm.create"))
+    payer = next((project for project in projects if project.name == typed["project"]), None)
+    act = After(Amounts(1, vm.cpus, vm.memory_mib, vm.disk_mib), runs=False)
     choice = {
         "projects": [(project.name, project.shown_name) for project in projects],
         "leases": leases_of(projects),
+        "quotas": after(budgets(request.actor, project=payer), request.person.username, act),
     }
     return _form(request, vm, "clone", typed | choice, error)
 
@@ -188,7 +195,22 @@ def _hardware(
 ) -> HttpResponse:
     context = about(request.actor, vm)
     context |= {"typed": typed, "problems": problems_of(error) if error else {}}
+    context["quotas"] = _quotas_after(request, vm, typed) if "resize" in context["verbs"] else []
     return render(request, "vms/hardware.html", context, status=error.status if error else 200)
+
+
+def _quotas_after(request: PageRequest, vm: Vm, typed: dict[str, str]) -> list[Rows]:
+    """What is left of the quotas with the sizes that are typed, if they can be read."""
+    runs = runs_or_should(vm)
+    has = amounts_of(vm, runs=runs)
+    try:
+        sizes = {name: value for name, value in vars(_read_sizes(vm, typed)).items() if value}
+    except Invalid:
+        sizes = {}
+    wish = replace(has, **sizes)
+    wish = replace(wish, running_cpus=runs * wish.cpus, running_memory_mib=runs * wish.memory_mib)
+    act = After(wish, has, runs=runs)
+    return after(budgets_of_vm(request.actor, vm=vm), request.person.username, act)
 
 
 def _form(

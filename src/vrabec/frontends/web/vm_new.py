@@ -14,7 +14,7 @@ from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import Problem, count_of, problems_of
 from vrabec.frontends.web.leases import days_of, leases_of
 from vrabec.frontends.web.pages import render
-from vrabec.frontends.web.quotas import bars_of
+from vrabec.frontends.web.quotas_after import After, Rows, after, over_of
 from vrabec.lib.actor import Actor
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NoCapacity
 from vrabec.lib.units import parse_mib
@@ -26,7 +26,7 @@ from vrabec.services.networks import Listed, list_networks
 from vrabec.services.permissions import may
 from vrabec.services.placement import rooms
 from vrabec.services.projects import projects_for
-from vrabec.services.quotas import budgets
+from vrabec.services.quotas import Amounts, budgets
 from vrabec.services.sizes import SIZE_OF, SIZES, Size
 from vrabec.services.templates import list_templates
 from vrabec.services.vms import create_vm
@@ -63,10 +63,11 @@ class Typed:
 
 @dataclass(frozen=True)
 class SizeCard:
-    """A size to choose; `problem` says why it cannot be had now."""
+    """A size to choose; `problem`: no host has room for it. `over` says what of it is beyond a quota."""
 
     size: Size
     problem: bool
+    over: str
 
 
 @dataclass(frozen=True)
@@ -200,14 +201,16 @@ def _form(
     known = _rooms()
     typed = _with_defaults(typed, projects, templates, networks)
     payer = next((project for project in projects if project.name == typed.project), None)
+    found = budgets(request.actor, project=payer)
+    quotas = after(found, request.person.username, After(_asked(typed)))
     context = {
         "leases": leases_of(projects),
-        "quotas": bars_of(budgets(request.actor, project=payer), request.person.username),
+        "quotas": quotas,
         "typed": typed,
         "problems": problems or {},
         "projects": [(project.name, project.shown_name) for project in projects],
         "templates": templates,
-        "sizes": _cards(known),
+        "sizes": _cards(known, quotas),
         "firmwares": Firmware.choices,
         "clones": [
             (LINKED, gettext("Linked: made at once, shares the template's blocks")),
@@ -266,9 +269,25 @@ def _rooms() -> list[Room]:
     return sorted(found, key=lambda room: (room.why_not != "", -room.free, room.name))
 
 
-def _cards(known: list[Room]) -> list[SizeCard]:
+def _cards(known: list[Room], quotas: list[Rows]) -> list[SizeCard]:
     most = max((room.free for room in known if not room.why_not), default=0)
-    return [SizeCard(size, problem=bool(known) and size.memory_mib > most) for size in SIZES]
+    return [
+        SizeCard(size, problem=bool(known) and size.memory_mib > most, over=over_of(quotas, _limited(size)))
+        for size in SIZES
+    ]
+
+
+def _limited(size: Size) -> dict[str, int]:
+    return {"cpus": size.cpus, "memory_mib": size.memory_mib, "disk_mib": size.disk_mib}
+
+
+def _asked(typed: Typed) -> Amounts:
+    """What the machine would take; of amounts that cannot be read it is one machine alone."""
+    try:
+        cpus, memory_mib, disk_mib = _amounts(typed)
+    except Invalid:
+        return Amounts(1)
+    return Amounts(1, cpus, memory_mib, disk_mib, cpus, memory_mib)
 
 
 def _summary(typed: Typed, templates: list[Template]) -> str:

@@ -1,22 +1,16 @@
 // The form that makes a machine: summary, room and command follow what is typed.
 import * as format from "./format.js";
 import { showLease } from "./lease.js";
+import { overOf, showQuotas } from "./quota.js";
 
 const form = document.getElementById("create");
 const text = (id, value) => (document.getElementById(id).textContent = value);
 const value = (name) => new FormData(form).get(name) ?? "";
-const UNITS = { "": 1, m: 1, mib: 1, g: 1024, gib: 1024, t: 1048576, tib: 1048576 };
-
-function parseMib(typed) {
-  const found = /^\s*(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]*)\s*$/i.exec(typed);
-  const factor = found && UNITS[found[2].toLowerCase()];
-  return factor ? Math.round(found[1] * factor) : null;
-}
 
 function amounts() {
   const size = form.querySelector("input[name=size]:checked");
   if (!size || size.value === "custom") {
-    return { cpus: value("cpus"), memory: parseMib(value("memory")), disk: parseMib(value("disk")) };
+    return { cpus: value("cpus"), memory: format.parseMib(value("memory")), disk: format.parseMib(value("disk")) };
   }
   const { cpus, memory, disk } = size.dataset;
   return { cpus, memory: Number(memory), disk: Number(disk), title: size.dataset.title };
@@ -84,6 +78,21 @@ function showReach() {
   offer(options, (option) => (option.selected = true), (option) => option.selected);
 }
 
+function showQuota({ cpus, memory, disk }) {
+  const bars = document.getElementById("quotas");
+  const count = /^\s*\d{1,5}\s*$/.test(cpus) ? Number(cpus) : null;
+  showQuotas(bars, { vms: 1, cpus: count, memory_mib: memory, disk_mib: disk });
+  for (const { dataset, parentElement: tile } of form.querySelectorAll("input[name=size][data-cpus]")) {
+    const sizes = { cpus: Number(dataset.cpus), memory_mib: Number(dataset.memory), disk_mib: Number(dataset.disk) };
+    const over = overOf(bars, sizes);
+    tile.classList.toggle("is-over", over !== "");
+    const words = tile.querySelector("[data-fits]");
+    if (!words) continue; // no host has room for it, whatever the quota
+    words.classList.toggle("warn-text", over !== "");
+    words.textContent = over || words.dataset.fits;
+  }
+}
+
 function refresh() {
   showLease(form);
   showReach();
@@ -93,9 +102,12 @@ function refresh() {
   text("command", command());
   form.querySelector(".rail [data-copy]").dataset.copy = command();
   showRoom(chosen.memory ?? 0);
+  showQuota(chosen);
 }
 
 if (form) {
   form.addEventListener("input", refresh);
+  // Another project has another quota: htmx brings its bars.
+  document.addEventListener("htmx:afterSettle", ({ detail }) => detail.target.id === "quotas" && refresh());
   refresh();
 }

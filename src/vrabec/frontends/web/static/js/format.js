@@ -17,6 +17,15 @@ export function mib(value) {
   return `${short(value / factor)} ${unit}`;
 }
 
+const TYPED = { "": 1, m: 1, mib: 1, g: 1024, gib: 1024, t: 1048576, tib: 1048576 };
+
+// What somebody typed, in MiB; null where it cannot be read.
+export function parseMib(typed) {
+  const found = /^\s*(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]*)\s*$/i.exec(typed);
+  const factor = found && TYPED[found[2].toLowerCase()];
+  return factor ? Math.round(found[1] * factor) : null;
+}
+
 // Decimal, as disks and lines are sold.
 const FACTORS = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
@@ -37,6 +46,13 @@ export function usedOf(used, total) {
   const amount = used / factor;
   const part = amount > 0 && amount < 0.05 ? mib(used) : short(amount);
   return `${part} of ${mib(total)}`;
+}
+
+// What is left of the whole, in its unit, never rounded up.
+export function leftOf(left, total) {
+  const [factor] = UNITS.find(([size]) => total >= size) ?? UNITS[2];
+  const amount = Math.floor((10 * left) / factor) / 10;
+  return amount.toFixed(Number.isInteger(amount) ? 0 : 1);
 }
 
 export function share(used, total) {
