@@ -38,12 +38,12 @@ def test_the_bars_of_a_new_machine_follow_its_size_and_its_project(visit: Visit,
     assert left(page, "memory_mib") == "0.6 of 1 GiB left"
     expect(page.locator(".tile.is-over")).to_have_count(2)
     page.locator("input[value=medium]").check(force=True)
-    assert (left(page, "memory_mib"), left(page, "cpus")) == ("1.2 GiB over the quota", "5 of 8 left")
+    assert (left(page, "memory_mib"), left(page, "cpus")) == ("1.2 GiB over quota", "5 of 8 left")
     page.locator("input[value=custom]").check(force=True)
     page.get_by_role("textbox", name="CPUs").fill("8")
-    assert left(page, "cpus") == "1 CPU over the quota"
+    assert left(page, "cpus") == "1 CPU over quota"
     page.get_by_role("textbox", name="Memory").fill("much")  # not read: it stays as it was
-    assert left(page, "memory_mib") == "192 MiB over the quota"
+    assert left(page, "memory_mib") == "192 MiB over quota"
     page.get_by_label("Project").select_option("beta")
     expect(page.locator("[data-limit=vms] [data-left]")).to_have_text("0 of 1 left")
     expect(page.locator("[data-limit=memory_mib]")).to_have_count(0)

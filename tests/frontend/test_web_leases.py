@@ -1,5 +1,6 @@
 """Leases on pages: how long a machine has, extending it, and a project's rules."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from tests.cast import Person, Site
 from tests.frontend.test_web_quotas import browser, text_of
 from tests.service.test_leases import PAST, days_of, leased
+from vrabec.frontends.web import show
 from vrabec.frontends.web.leases import lease_of
 from vrabec.lib.clock import now
 from vrabec.models.projects import Project
@@ -22,19 +24,22 @@ def page(person: Person, path: str = "/machines/{}", *, vm: Vm) -> str:
 
 
 @pytest.mark.parametrize(
-    ("days", "words", "near"),
+    ("days", "words", "short", "near"),
     [
-        (1, "Ends tomorrow", True),
-        (3, "Ends in 3 days, ", True),
-        (7, "Ends in 7 days", True),
-        (8, "Until ", False),
+        (1, "Ends tomorrow", "tomorrow", True),
+        (3, "Ends in 3 days, ", "in 3 days", True),
+        (7, "Ends in 7 days", "in 7 days", True),
+        (8, "Until ", show.day(day_in(8), with_year=False), False),
+        (400, "Until ", show.day(day_in(400)), False),
     ],
 )
-def test_a_lease_says_how_long_there_is_and_warns_in_time(days: int, words: str, near: bool) -> None:
+def test_a_lease_says_how_long_there_is_and_warns_in_time(
+    days: int, words: str, short: str, near: bool
+) -> None:
     found = lease_of(end_on(day_in(days)))
     assert found
     assert found.text.startswith(words)
-    assert (found.is_near, found.is_over) == (near, False)
+    assert (found.short, found.is_near, found.is_over) == (short, near, False)
 
 
 def test_a_machine_without_one_says_nothing_of_it(site: Site) -> None:
@@ -143,8 +148,11 @@ def test_where_there_are_no_leases_nothing_asks_for_one(site: Site) -> None:
 
 
 def test_the_list_has_a_column_of_it(leased: Site) -> None:
-    Vm.objects.update(lease_ends_at=end_on(day_in(3)))
-    assert "Ends in 3 days" in text_of(browser(leased.teammate), "/?cols=lease")
+    leased.make_vm("endless")
+    Vm.objects.filter(name="web").update(lease_ends_at=end_on(day_in(3)))
+    shown = text_of(browser(leased.teammate), "/?cols=lease")
+    assert re.search(r'title="Ends in 3 days, [^"]*">in 3 days<', shown)
+    assert "No end" in shown
     assert "Ends in 3 days" not in text_of(browser(leased.teammate), "/")
     assert "Ends in 3 days" in text_of(browser(leased.teammate), "/machines.csv?cols=lease")
 

@@ -11,6 +11,7 @@ from tests.cast import PASSWORD, Person, Site, make_person
 from tests.frontend.test_web_quotas import browser, text_of
 from tests.service.test_leases import PAST, leased
 from vrabec.lib.clock import now
+from vrabec.models.jobs import Job
 from vrabec.models.quotas import Quota
 from vrabec.models.roles import CLONER
 from vrabec.models.users import Group, Membership
@@ -109,6 +110,23 @@ def test_a_card_is_drawn_anew_when_its_state_changes(leased: Site, student: Pers
     assert f'action="/machines/{vm.pk}/start"' in foot
     assert "<html" not in foot
     assert text_of(client, f"/mine/{leased.vm.pk}") == ""
+
+
+def test_a_machine_that_is_being_made_says_how_far_it_is_and_can_be_cancelled(
+    leased: Site, student: Person
+) -> None:
+    vm = lab(seen=Seen.PENDING, created_by=student.user)
+    steps = [{"name": "a", "title": "Copy the template"}, {"name": "b", "title": "Start it"}]
+    how = {"state": "running", "percent": 40, "plan": ["a", "b"], "steps": steps, "begun": 1}
+    job = Job.objects.create(kind="vm.create", vm=vm, project=leased.project, created_by=student.user, **how)
+    shown = text_of(browser(student), "/mine")
+    assert "Step 1 of 2: Copy the template" in shown
+    assert f'data-job="{job.pk}"' in shown
+    assert f'action="/jobs/{job.pk}/cancel"' in shown
+    assert "10.0.0.7" not in shown
+    Vm.objects.filter(pk=vm.pk).update(seen=Seen.RUNNING)
+    assert "Step 1 of 2" not in text_of(browser(student), f"/mine/{vm.pk}")
+    assert "10.0.0.7" in text_of(browser(student), f"/mine/{vm.pk}")
 
 
 def test_many_cards_cost_what_few_do(leased: Site, student: Person) -> None:

@@ -57,7 +57,7 @@ def test_the_form_of_a_new_machine_says_what_is_left_after_it(site: Site) -> Non
         "Your quota CPUs": "7 of 8 left",
     }
     medium = "/machines/new?project=alpha&size=medium"
-    assert bars(owner, medium)["Quota of alpha Memory"] == "1.2 GiB over the quota"
+    assert bars(owner, medium)["Quota of alpha Memory"] == "1.2 GiB over quota"
     assert bars(owner, medium)["Your quota CPUs"] == "6 of 8 left"
     assert '<label class="tile is-over"><input type="radio" name="size" value="medium"' in text_of(
         owner, medium
@@ -90,7 +90,7 @@ def test_beside_the_sizes_of_a_machine_stands_what_more_would_leave(site: Site) 
     assert bars(browser(site.administrator), path)["Quota of tom Disk"] == "1 of 2 GiB left"
     typed = {"cpus": "1", "memory": "4 GiB", "disk": "1 GiB"}
     refused = browser(site.owner).post(f"/machines/{site.vm.pk}/resize", typed, secure=True)
-    assert (refused.status_code, "3 GiB over the quota" in refused.content.decode()) == (409, True)
+    assert (refused.status_code, "3 GiB over quota" in refused.content.decode()) == (409, True)
     assert "data-limit" not in text_of(browser(site.viewer), path)
 
 

@@ -73,6 +73,11 @@ class JobRow:
             return gettext("waiting")
         return gettext("step %(step)s of %(steps)s") % {"step": self.step, "steps": len(self.steps)}
 
+    @property
+    def now(self) -> str:
+        """The step under way, in words; how far it is where there is none yet."""
+        return next((step.title for step in self.steps if step.state == "changing"), self.line.capitalize())
+
 
 @dataclass(frozen=True)
 class Drawer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,8 @@ from vrabec.services.vms import get_vm
 
 NEAR_DAYS = 7
 """From so many days before the end on it is shown as a warning."""
+NO_YEAR_DAYS = 300
+"""So near a day needs no year."""
 MAX_TYPED = 100
 NO_END = "no_end"
 _DAYS = ("days", "most_days", "grace_days")
@@ -43,9 +45,13 @@ _DAYS = ("days", "most_days", "grace_days")
 
 @dataclass(frozen=True)
 class Lease:
-    """How long a machine still has, in words. `deleted_on`: the day after the days of grace, if so."""
+    """How long a machine still has, in words, and `short`, for a column of them.
+
+    `deleted_on`: the day after the days of grace, if so.
+    """
 
     text: str
+    short: str
     is_near: bool = False
     is_over: bool = False
     deleted_on: str = ""
@@ -57,8 +63,10 @@ def lease_of(ends_at: datetime | None) -> Lease | None:
         return None
     left = (ends_at.date() - now().date()).days
     if ends_at <= now():
-        return Lease(gettext("Ended on %(day)s") % {"day": show.day(ends_at)}, is_near=True, is_over=True)
-    return Lease(_left(left, ends_at), is_near=left <= NEAR_DAYS)
+        text = gettext("Ended on %(day)s") % {"day": show.day(ends_at)}
+        short = gettext("ended %(day)s") % {"day": show.day(ends_at, with_year=left < -NO_YEAR_DAYS)}
+        return Lease(text, short, is_near=True, is_over=True)
+    return Lease(_left(left, ends_at), _short(left, ends_at), is_near=left <= NEAR_DAYS)
 
 
 def _left(days: int, ends_at: datetime) -> str:
@@ -72,13 +80,21 @@ def _left(days: int, ends_at: datetime) -> str:
     return gettext("Until %(day)s, %(n)s days") % {"n": show.number(days), "day": show.day(ends_at)}
 
 
+def _short(days: int, ends_at: datetime) -> str:
+    if days <= 1:
+        return gettext("tomorrow") if days else gettext("today")
+    if days <= NEAR_DAYS:
+        return gettext("in %(n)s days") % {"n": days}
+    return show.day(ends_at, with_year=days > NO_YEAR_DAYS)
+
+
 def lease_on(vm: Vm) -> Lease | None:
     """The machine's lease, and when it is deleted if it has ended."""
     found, rules = lease_of(vm.lease_ends_at), rules_of(vm.project)
     if not (found and found.is_over and vm.lease_ended_at and rules and rules.then == Then.DELETE):
         return found
     last = vm.lease_ended_at + timedelta(days=rules.grace_days)
-    return Lease(found.text, is_near=True, is_over=True, deleted_on=show.day(last))
+    return replace(found, deleted_on=show.day(last))
 
 
 def may_extend(found: Rights, vm: Vm) -> bool:

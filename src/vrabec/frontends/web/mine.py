@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpResponse
 
 from vrabec.frontends.web import show
 from vrabec.frontends.web.access import PageRequest, page
+from vrabec.frontends.web.drawer import JobRow, job_rows
 from vrabec.frontends.web.leases import Lease, lease_on, may_extend
 from vrabec.frontends.web.pages import fragment, render
 from vrabec.frontends.web.quotas import bars_of
@@ -26,10 +27,11 @@ from vrabec.services.vm_rows import Listed, listed
 
 @dataclass(frozen=True)
 class Card:
-    """One machine, and what its reader may do with it now."""
+    """One machine, and what its reader may do with it now; `making` is the job that makes it."""
 
     vm: Vm
     row: VmRow
+    making: JobRow | None
     verbs: tuple[str, ...]
     lease: Lease | None
     has_console: bool
@@ -62,19 +64,27 @@ def card(request: PageRequest, vm_id: int) -> HttpResponse:
     """One card anew, asked for when the machine's state has changed; nothing once it is gone."""
     found = one_of_mine(request.actor, vm_id=vm_id)
     cards = _cards(request.actor, [found]) if found else []
-    return fragment(request, "mine/foot.html", {"card": cards[0]}) if cards else HttpResponse()
+    return fragment(request, "mine/body.html", {"card": cards[0]}) if cards else HttpResponse()
 
 
 def _cards(actor: Actor, vms: list[Vm]) -> list[Card]:
     rows = {row.pk: row for row in listed([vm.pk for vm in vms])}
     jobs, found = active_jobs(rows), rights(actor, vms)
-    return [_card(vm, rows[vm.pk], jobs.get(vm.pk), found) for vm in vms if vm.pk in rows]
+    shown = {job.vm_id: job for job in job_rows(actor, list(jobs.values()))}
+    cards = (_card(vm, rows[vm.pk], jobs.get(vm.pk), found) for vm in vms if vm.pk in rows)
+    return [replace(one, making=shown.get(one.vm.pk)) if _is_made(one.vm) else one for one in cards]
+
+
+def _is_made(vm: Vm) -> bool:
+    """Whether it is not there yet, so that there is nothing to say but how far it is."""
+    return vm.seen == Seen.PENDING
 
 
 def _card(vm: Vm, row: Listed, job: Job | None, found: Rights) -> Card:
     runs = vm.seen in (Seen.RUNNING, Seen.PAUSED)
     return Card(
         vm=vm,
+        making=None,
         row=vm_row(row, job, with_host=False),
         verbs=allowed_verbs(found, vm, busy=job is not None),
         lease=lease_on(vm),

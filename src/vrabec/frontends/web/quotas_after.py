@@ -76,14 +76,14 @@ class Rows:
 
 
 def over_words(what: str, amount: int) -> str:
-    """2 GiB over the quota."""
+    """2 GiB over quota."""
     if what.endswith("_mib"):
         words = shown(what, amount)
     elif what == "cpus":
         words = ngettext("%(n)s CPU", "%(n)s CPUs", amount) % {"n": amount}
     else:
         words = show.machines(amount)
-    return gettext("%(amount)s over the quota") % {"amount": words}
+    return gettext("%(amount)s over quota") % {"amount": words}
 
 
 def after(budgets: Iterable[Budget], me: str, act: After) -> list[Rows]:

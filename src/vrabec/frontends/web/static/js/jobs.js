@@ -60,6 +60,8 @@ function paint(element, cell) {
   if (number) number.textContent = format.percent(cell.percent);
   const told = element.querySelector("[data-job-told]");
   if (told) told.textContent = cell.told;
+  const now = element.querySelector("[data-job-now]");
+  if (now && cell.step_title) now.textContent = `Step ${cell.step} of ${cell.steps}: ${cell.step_title}`;
   const line = element.querySelector("[data-line-percent]");
   if (line) line.textContent = format.percent(cell.percent);
   if (element.hasAttribute("data-job-line")) {

@@ -41,7 +41,7 @@ function draw(limit, { what, most, taken, more }) {
 }
 
 function overWords(what, over) {
-  return `${amount(what, over)} over the quota`;
+  return `${amount(what, over)} over quota`;
 }
 
 function leftWords(what, left, most) {
