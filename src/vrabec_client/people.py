@@ -231,3 +231,16 @@ class Request(TypedDict):
     word: str
     answered_by: str | None
     may_answer: bool
+
+
+class Mail(TypedDict):
+    """A mail to somebody. `given_up_at` is None while it waits to be sent."""
+
+    id: int
+    user: str
+    to: str
+    subject: str
+    created_at: str
+    tries: int
+    given_up_at: str | None
+    error: str

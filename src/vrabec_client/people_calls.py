@@ -216,6 +216,17 @@ class PeopleCalls(Calls):
         body = {"granted": granted, "word": word}
         return cast("people.Request", self._post(f"/requests/{request_id:d}/answer", body))
 
+    def list_mail(self) -> list[people.Mail]:
+        """Mail that was given up, the last first. Raises Forbidden."""
+        return cast("list[people.Mail]", self._get("/mail"))
+
+    def send_mail(self, mail_id: int) -> people.Mail:
+        """Send a mail that was given up again, to the address that its person has now.
+
+        Raises NotFound, Invalid for who has no address, Forbidden.
+        """
+        return cast("people.Mail", self._post(f"/mail/{mail_id:d}/send"))
+
     def get_quota(self, **whose: Unpack[people.Payer]) -> people.Budget:
         """How much somebody, or you, may take, and takes. Raises NotFound, Invalid, Forbidden."""
         return cast("people.Budget", self._get("/quotas", dict(whose)))

@@ -239,6 +239,8 @@ def leases_begin_and_end(rest: Rest, one: str) -> None:
     asked = rest("POST", "/requests", {"vms": 99, "why": "a course"}, status=201)
     assert [found["asks"] for found in rest("GET", "/requests")] == ["99 machines"]
     assert rest("POST", f"/requests/{asked['id']}/answer", {"granted": False})["granted"] is False
+    assert rest("GET", "/mail") == []
+    rest("POST", "/mail/1/send", status=404)
 
 
 def people_come_and_go(rest: Rest) -> None:

@@ -23,6 +23,7 @@ from vrabec.models.factors import Passkey
 from vrabec.models.grants import Grant, Withheld
 from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job
+from vrabec.models.mail import Mail
 from vrabec.models.requests import LEASE, Request
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
@@ -221,6 +222,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "view_id",
         "user_id",
         "request_id",
+        "mail_id",
         "group_id",
         "source",
         "username",
@@ -245,6 +247,7 @@ _MADE: dict[str, Callable[[Site], object]] = {
     "user_id": lambda site: vouched_for().pk,
     "source": lambda site: "ldap",
     "request_id": lambda site: _request(site).pk,
+    "mail_id": lambda site: _mail(site).pk,
     "kind": lambda site: "project",
     "name": lambda site: "alpha",
     "template": lambda site: "tiny",
@@ -288,6 +291,14 @@ _OWN: dict[str, Callable[[Person], int]] = {
     "view_id": lambda person: save_view(person.actor, ViewWish(name="kept")).pk,
 }
 """What everybody has of their own."""
+
+
+def _mail(site: Site) -> Mail:
+    """One that was given up, to somebody who has an address."""
+    site.owner.user.email = "olga@univ.example"
+    site.owner.user.save()
+    times = {"created_at": now(), "given_up_at": now()}
+    return Mail.objects.create(user=site.owner.user, to="olga@univ.example", subject="Lost", **times)
 
 
 def _request(site: Site) -> Request:

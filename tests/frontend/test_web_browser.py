@@ -134,7 +134,7 @@ def paths(site: Site) -> list[str]:
         "/networks",
         "/projects",
     ]
-    lists += ["/templates/tiny/projects"]
+    lists += ["/templates/tiny/projects", "/mail"]
     rest = ["/activity", "/account", "/account/password", "/machines/new", "/machines/999999", "/sign-in"]
     tabs = [
         f"{one}/{tab}" for tab in ("activity", "delete", "hardware", "xml", "rename", "clone", "describe")

@@ -1,6 +1,7 @@
 """Mail goes out by a real SMTP server, once; what is refused for now is tried again, what is refused ends."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,10 +20,11 @@ from tests.service.test_doctor import site as controller
 from vrabec.config.daemon import vrabecd
 from vrabec.config.doctor import Finding, Grade
 from vrabec.lib.clock import now
-from vrabec.lib.errors import Unavailable
+from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from vrabec.models.audit import Audit
 from vrabec.models.mail import Mail
 from vrabec.models.users import User
-from vrabec.services.mail import Letter, write_mail
+from vrabec.services.mail import Letter, get_unsent, list_unsent, send_again, write_mail
 from vrabec.workflows.mail import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, Post, send_due, send_test
 
 __all__ = ["controller", "site"]
@@ -150,7 +152,7 @@ def test_one_that_is_refused_for_good_ends_and_the_others_go_on(post: MailServer
     assert [got["To"] for got in post.got] == ["tom@univ.example"]
     mail = Mail.objects.get(to="olga@univ.example")
     assert mail.given_up_at
-    assert "nobody of this name" in mail.error
+    assert re.fullmatch(r"550 .*nobody of this name.*", mail.error)
 
 
 def test_one_that_is_refused_for_now_waits(post: MailServer) -> None:
@@ -215,6 +217,77 @@ def test_the_engines_thread_sends_what_waits_and_forgets_what_is_old(post: MailS
 def configured(controller: Path, *lines: str) -> None:
     path = controller / "vrabec.toml"
     path.write_text("\n".join([path.read_text(), *lines, ""]))
+
+
+# --- what was given up
+
+
+@pytest.fixture
+def lost(post: MailServer) -> Mail:
+    """A letter to Olga, given up after four days of tries."""
+    write()
+    then = now() - timedelta(days=4)
+    Mail.objects.update(
+        created_at=then, given_up_at=now(), tries=30, error="no answer", to="old@univ.example"
+    )
+    return Mail.objects.get()
+
+
+def test_administrators_see_what_was_given_up_and_send_it_to_the_address_of_today(
+    site: Site, post: MailServer, lost: Mail
+) -> None:
+    ada = site.administrator.actor
+    assert [mail.pk for mail in list_unsent(ada)] == [lost.pk]
+    assert send_due() == 0
+    send_again(ada, mail=get_unsent(ada, mail_id=lost.pk))
+    line = Audit.objects.get(action="mail.send")
+    assert (line.actor, line.kind, line.subject, line.detail) == (
+        "ada", "mail", "Your machine", {"to": "olga@univ.example"},
+    )  # fmt: skip
+    assert send_due() == 1
+    assert [got["To"] for got in post.got] == ["olga@univ.example"]
+    assert list(list_unsent(ada)) == []
+
+
+def test_what_is_sent_again_has_three_days_again(
+    site: Site, post: MailServer, lost: Mail, settings: Any
+) -> None:
+    send_again(site.administrator.actor, mail=lost)
+    use(settings, post, mail_port=1)
+    send_due()
+    lost.refresh_from_db()
+    assert (lost.tries, lost.given_up_at) == (1, None)
+
+
+@pytest.mark.parametrize("change", [{"email": ""}, {"is_active": False}])
+def test_who_has_no_address_or_account_any_more_is_named(
+    site: Site, lost: Mail, change: dict[str, object]
+) -> None:
+    User.objects.filter(username="olga").update(**change)
+    ada = site.administrator.actor
+    with pytest.raises(Invalid, match="olga has no address, or a closed account"):
+        send_again(ada, mail=get_unsent(ada, mail_id=lost.pk))
+    assert not Audit.objects.filter(action="mail.send").exists()
+
+
+def test_it_is_sent_again_once(site: Site, lost: Mail) -> None:
+    ada = site.administrator.actor
+    send_again(ada, mail=get_unsent(ada, mail_id=lost.pk))
+    with pytest.raises(NotFound):
+        get_unsent(ada, mail_id=lost.pk)
+    with pytest.raises(Conflict):
+        send_again(ada, mail=lost)
+    assert Audit.objects.filter(action="mail.send").count() == 1
+
+
+def test_nobody_else_reads_or_sends_it(site: Site, lost: Mail) -> None:
+    for person in (site.operator, site.owner, site.teammate, site.stranger):
+        with pytest.raises(Forbidden):
+            list_unsent(person.actor)
+        with pytest.raises(Forbidden):
+            get_unsent(person.actor, mail_id=lost.pk)
+        with pytest.raises(Forbidden):
+            send_again(person.actor, mail=lost)
 
 
 def test_doctor_says_nothing_of_mail_where_none_is_sent(controller: Path) -> None:

@@ -70,6 +70,7 @@ SAME = {
     "ProjectOut": schemas.Project,
     "LeaseOut": schemas.Lease,
     "RequestOut": people.Request,
+    "MailOut": people.Mail,
     "AccountOut": people.Account,
     "NewAccount": people.NewAccount,
     "AccountChange": people.AccountWish,

@@ -31,3 +31,8 @@ class Mail(models.Model):
                 fields=["not_before"], condition=Q(sent_at=None, given_up_at=None), name="mail_to_send"
             ),
         )
+
+    @property
+    def name(self) -> str:
+        """What the record calls it."""
+        return self.subject

@@ -6,15 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
+from vrabec.lib.errors import Conflict, Invalid, NotFound
 from vrabec.models.grants import holding
 from vrabec.models.mail import Mail
 from vrabec.models.projects import Project
 from vrabec.models.roles import OWNER
 from vrabec.models.users import User
 from vrabec.models.vms import Vm
+from vrabec.services.permissions import require
+from vrabec.services.record import record
 
 SIGNATURE = "-- \nVrabec, %(at)s"
 
@@ -67,3 +72,43 @@ def owners_of_project(project: Project) -> QuerySet[User]:
     own = Q(grants__project=project, grants__role=OWNER) & holding("grants__")
     by_group = Q(**{f"{theirs}project": project, f"{theirs}role": OWNER}) & holding(theirs)
     return User.objects.filter(own | by_group).distinct().order_by("pk")
+
+
+def list_unsent(actor: Actor) -> QuerySet[Mail]:
+    """Mail that was given up, the last first. Raises Forbidden."""
+    require(actor, "mail.list")
+    return _unsent().order_by("-given_up_at", "-pk")
+
+
+def get_unsent(actor: Actor, *, mail_id: int) -> Mail:
+    """The mail of this id that was given up, to send it again. Raises NotFound, Forbidden."""
+    require(actor, "mail.send")
+    mail = _unsent().filter(pk=mail_id).first()
+    if mail is None:
+        raise NotFound("There is no mail with this id that was given up.")
+    return mail
+
+
+def _unsent() -> QuerySet[Mail]:
+    return Mail.objects.filter(given_up_at__isnull=False).select_related("user")
+
+
+def send_again(actor: Actor, *, mail: Mail) -> Mail:
+    """Let a mail that was given up be sent soon, to the address that its person has now, with patience anew.
+
+    Raises Invalid for who has no address or a closed account, Conflict when somebody was quicker, Forbidden.
+    """
+    require(actor, "mail.send")
+    user = mail.user
+    if not user.email or not user.is_active:
+        raise Invalid(
+            "%(name)s has no address, or a closed account: nobody would get it.", name=user.username
+        )
+    fresh = {"to": user.email, "created_at": now(), "tries": 0, "not_before": None, "given_up_at": None}
+    with transaction.atomic():
+        given_up = Mail.objects.filter(pk=mail.pk, given_up_at__isnull=False)
+        if not given_up.update(**fresh, error=""):
+            raise Conflict("This mail is being sent again already.")
+        record(actor, "mail.send", of=mail, to=user.email)
+    mail.refresh_from_db()
+    return mail

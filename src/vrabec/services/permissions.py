@@ -114,6 +114,8 @@ ACTIONS: dict[str, Level] = {
     "request.list": Level.SIGNED_IN,
     "request.create": Level.SIGNED_IN,
     "request.answer": Level.SIGNED_IN,
+    "mail.list": Level.GRANTED,
+    "mail.send": Level.GRANTED,
     "grant.list": Level.SIGNED_IN,
     "grant.give": Level.SIGNED_IN,
     "grant.take": Level.SIGNED_IN,

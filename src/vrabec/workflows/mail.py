@@ -169,17 +169,29 @@ def _has_broken(error: Exception) -> bool:
     )
 
 
+def said_by(error: Exception) -> str:
+    """What the server said, as people read it; smtplib keeps it by recipient, in bytes."""
+    code: int = 0
+    text: bytes | str = ""
+    if isinstance(error, SMTPRecipientsRefused) and error.recipients:
+        code, text = next(iter(error.recipients.values()))
+    elif isinstance(error, SMTPResponseException):
+        code, text = error.smtp_code, error.smtp_error
+    words = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return f"{code} {words}".strip() if code else str(error)
+
+
 def _put_off(mail: Mail, error: Exception) -> None:
     if now() - mail.created_at > PATIENCE:
         _give_up(mail, error)
         return
     pause = min(FIRST_PAUSE * 2 ** min(mail.tries, 10), LONGEST_PAUSE)
-    said = {"tries": mail.tries + 1, "error": str(error)[:2000]}
+    said = {"tries": mail.tries + 1, "error": said_by(error)[:2000]}
     Mail.objects.filter(pk=mail.pk).update(not_before=now() + pause, **said)
 
 
 def _give_up(mail: Mail, error: Exception) -> None:
-    said = {"tries": mail.tries + 1, "error": str(error)[:2000]}
+    said = {"tries": mail.tries + 1, "error": said_by(error)[:2000]}
     Mail.objects.filter(pk=mail.pk).update(given_up_at=now(), **said)
 
 

@@ -21,6 +21,7 @@ from vrabec_client.cli import (
     hosts,
     jobs,
     leases,
+    mail,
     networks,
     output,
     people,
@@ -70,7 +71,8 @@ for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
     clusters.cluster, capacity.capacity, balance.balance, networks.network,
     projects.project, people.user, people.group, people.role, grants.grant, grants.why, quotas.quota,
-    requests.request, jobs.job, tokens.token, sessions.session, views.view, projects.activity, completion,
+    requests.request, mail.mail, jobs.job, tokens.token, sessions.session, views.view, projects.activity,
+    completion,
 ):  # fmt: skip
     cli.add_command(command)
 vm_edit.vm.add_command(console.console)

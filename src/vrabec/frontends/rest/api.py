@@ -22,6 +22,7 @@ from vrabec.frontends.rest import (
     hosts,
     jobs,
     leases,
+    mail,
     maintenance,
     people,
     projects,
@@ -78,6 +79,7 @@ for module in (
     grants,
     quotas,
     requests,
+    mail,
     tokens,
     views,
 ):

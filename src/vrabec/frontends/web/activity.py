@@ -96,6 +96,7 @@ WORDS = {
     "factor.add": ("key", gettext_noop("%(name)s set up a second factor: %(what)s")),
     "factor.remove": ("key", gettext_noop("%(name)s removed a second factor: %(what)s")),
     "factor.codes": ("key", gettext_noop("%(name)s made new recovery codes")),
+    "mail.send": ("refresh", gettext_noop("Send a mail to %(to)s again: %(name)s")),
     "user.factors": ("key", gettext_noop("Remove all second factors of %(name)s")),
     "session.refuse": ("lock", gettext_noop("%(name)s was not signed in: a wrong %(by)s")),
     "session.end": ("x", gettext_noop("%(name)s ended a session elsewhere")),

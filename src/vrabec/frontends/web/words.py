@@ -23,6 +23,7 @@ NOUNS = {
     "role": gettext_noop("Roles"),
     "site": gettext_noop("The whole site"),
     "quota": gettext_noop("Quotas"),
+    "mail": gettext_noop("Mail"),
     "metrics": gettext_noop("Measurements"),
 }
 ACTS = {
@@ -60,6 +61,7 @@ ACTS = {
     "resume": gettext_noop("resume"),
     "retry": gettext_noop("retry"),
     "screen": gettext_noop("see the screen"),
+    "send": gettext_noop("send again"),
     "send_keys": gettext_noop("press Ctrl-Alt-Del"),
     "share": gettext_noop("share"),
     "shutdown": gettext_noop("shut down"),
