@@ -139,6 +139,7 @@ def test_many_are_extended_from_a_form_that_begins_with_the_usual_lease(leased: 
     assert "Write a day such as 2027-02-12." in refused.content.decode()
     done = client.post("/machines/bulk/extend", {"vms": meant, "until": day_in(60).isoformat()}, secure=True)
     assert "Extend 2 of 2." in done.content.decode()
+    assert done["HX-Trigger-After-Swap"] == "vrabec:done, vrabec:said"
     assert (days_of(leased.vm), days_of(other)) == (60, 60)
 
 

@@ -1,4 +1,4 @@
-"""In Chromium: what stands beside a form follows it: bars of quotas, the lease of the project."""
+"""In Chromium: what follows a form: bars of quotas, the lease of a project, the rows of a list."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,6 +15,7 @@ from tests.frontend.test_web_browser import (
 )
 from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
+from vrabec.services.leases import day_in, end_on
 
 __all__ = ["before_the_controller", "browser", "controller", "pytestmark", "visit"]
 
@@ -76,4 +77,23 @@ def test_a_copy_s_lease_and_bars_follow_its_project_in_the_dialog(visit: Visit, 
     expect(dialog.locator("[data-limit=vms] [data-left]")).to_have_text("0 of 1 left")
     dialog.get_by_label("Project").select_option("alpha")
     expect(dialog.get_by_label("Lease, in days")).to_be_visible()
+    assert visit.complaints == []
+
+
+def test_many_are_extended_from_the_bar_and_their_rows_say_so(visit: Visit, limited: Site) -> None:
+    for name in ("lab-1", "lab-2"):
+        limited.make_vm(name, lease_ends_at=end_on(day_in(3)))
+    page = visit.open("/?q=lab&cols=lease")
+    settled(page)
+    expect(page.get_by_text("in 3 days")).to_have_count(2)
+    page.locator("[data-pick-page]").check()
+    page.locator("#bulk summary").click()
+    page.locator("#bulk").get_by_role("button", name="Extend").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("They may run until")).to_have_value(day_in(30).isoformat())
+    dialog.get_by_label("They may run until").fill(day_in(5).isoformat())
+    dialog.get_by_role("button", name="Extend 2 machines").click()
+    expect(page.get_by_text("Extend 2 of 2.")).to_be_visible()
+    expect(page.get_by_text("in 5 days")).to_have_count(2)
+    expect(dialog).to_be_hidden()
     assert visit.complaints == []

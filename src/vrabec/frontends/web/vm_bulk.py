@@ -163,7 +163,8 @@ def _done(request: PageRequest, verb: str, done: list[Outcome]) -> HttpResponse:
     kind = "ok" if not refused else "warn" if len(refused) < len(done) else "bad"
     answer = fragment(request, "vms/bulk_done.html", {"kind": kind, "said": said, "refused": rows})
     answer["HX-Retarget"], answer["HX-Reswap"] = "#flash", "innerHTML"
-    answer["HX-Trigger-After-Swap"] = "vrabec:done"
+    # Tags and leases are no cells that change by themselves: the rows come anew.
+    answer["HX-Trigger-After-Swap"] = "vrabec:done, vrabec:said" if verb in _SAID else "vrabec:done"
     return answer
 
 

@@ -13,6 +13,7 @@ document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
 document.addEventListener("htmx:afterSwap", onSwap);
 document.addEventListener("vrabec:done", clear);
+document.addEventListener("vrabec:said", () => htmx.ajax("GET", location.href, { target: "#list", swap: "innerHTML" }));
 document.addEventListener("vrabec:vm", ({ detail }) => {
   const bar = document.getElementById("bulk");
   if (!bar?.contains(document.activeElement) && (all || detail.some((cell) => chosen.has(String(cell.id))))) ask(CALM_MS);
