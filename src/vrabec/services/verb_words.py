@@ -74,6 +74,8 @@ WORDS = {
     "host.resume": "end the maintenance of hosts",
     "host.confirm": "confirm the keys of hosts",
     "host.remove": "remove hosts",
+    "mail.list": "see mail that was given up",
+    "mail.send": "send mail again",
     "metrics.view": "read measurements",
 }
 """Every verb that a role gives; a test asks for each."""
