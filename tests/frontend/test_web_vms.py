@@ -90,6 +90,12 @@ def test_a_page_past_the_end_is_the_last_one(site: Site) -> None:
     assert "51–61 of 61" in text_of(client, "/?page=99")
 
 
+def test_a_filter_by_host_is_refused_in_words_to_who_may_not_see_hosts(site: Site) -> None:
+    page = text_of(browser(site.owner), "/?host=kvm1&state=running")
+    assert "Only who may see hosts lists machines by their host." in page
+    assert "Drop “" not in page
+
+
 PINNED = [("administrator", 15), ("operator", 16), ("owner", 15), ("viewer", 15)]
 """An administrator is asked of nothing what they may do; others of the jobs in the drawer, or of hosts."""
 

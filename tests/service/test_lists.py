@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Site, site
+from vrabec.lib.errors import Invalid
 from vrabec.models.hosts import Host, HostState
 from vrabec.services.lists import VmQuery, list_vms
 
@@ -21,8 +22,11 @@ ASKED = {
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL chooses by its statistics")
-@pytest.mark.parametrize("who", ["administrator", "owner"])
-@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize(
+    ("who", "asked"),
+    [("administrator", asked) for asked in ASKED]
+    + [("owner", asked) for asked in ASKED if asked != "of a host"],
+)
 def test_an_index_alone_counts_and_finds_a_page(site: Site, who: str, asked: str) -> None:
     actor = getattr(site, who).actor
     with CaptureQueriesContext(connection) as made:
@@ -47,3 +51,14 @@ def test_a_state_is_asked_of_machines_with_and_without_a_host(site: Site) -> Non
     }
     assert found == {"off": ["waiting", "web"], "unknown": ["lost"]}
     assert [vm.name for vm in list_vms(site.administrator.actor, VmQuery(host="kvm2")).rows] == ["lost"]
+
+
+@pytest.mark.parametrize("host", ["kvm1", "none"])
+def test_who_may_not_see_hosts_is_not_told_by_a_filter_where_machines_are(site: Site, host: str) -> None:
+    for person in (site.owner, site.stranger):
+        with pytest.raises(Invalid) as error:
+            list_vms(person.actor, VmQuery(host=host))
+        assert (error.value.field, str(error.value)) == (
+            "host",
+            "Only who may see hosts lists machines by their host.",
+        )

@@ -281,7 +281,7 @@ def test_a_list_shows_what_needs_a_person_first(site: Site) -> None:
 )
 def test_a_list_is_filtered(site: Site, query: VmQuery, names: list[str]) -> None:
     site.make_vm("db", seen=Seen.RUNNING, address="192.168.122.9")
-    assert [vm.name for vm in list_vms(site.owner.actor, query).rows] == names
+    assert [vm.name for vm in list_vms(site.operator.actor, query).rows] == names
 
 
 def test_a_list_of_an_unknown_state_says_which_there_are(site: Site) -> None:

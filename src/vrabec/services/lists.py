@@ -16,7 +16,7 @@ from vrabec.models.grants import parts_of, reached, reached_part
 from vrabec.models.jobs import Job
 from vrabec.models.vms import Vm
 from vrabec.services.cells import active_jobs
-from vrabec.services.permissions import require
+from vrabec.services.permissions import may, require
 from vrabec.services.search import STATES, has_tag, in_project, matching, moment_of, on_host
 from vrabec.services.vm_rows import Listed, listed
 
@@ -153,8 +153,15 @@ def _found(query: VmQuery, actor: Actor) -> QuerySet[Vm]:
     if query.name:
         rows = rows.filter(name=query.name)
     if query.host:
+        _require_hosts(actor)
         rows = rows.filter(on_host(query.host))
     return rows.filter(in_project(query.project)) if query.project else rows
+
+
+def _require_hosts(actor: Actor) -> None:
+    """Who may not know where machines are is not told by what a filter leaves. Raises Invalid."""
+    if not may(actor, "host.view"):
+        raise Invalid("Only who may see hosts lists machines by their host.", field="host")
 
 
 def _order(query: VmQuery) -> tuple[str, ...]:
