@@ -84,9 +84,9 @@ def test_a_host_that_came_back_is_not_online_before_it_was_looked_at(
         return looks(*args)
 
     monkeypatch.setattr(watched._readers, "looks", slow_look)
-    watched._mark_silent()
     watched._events.put(Event(EventKind.CLOSED, "", "", "keepalive", ""))
     assert looked.wait(10)
+    watched._mark_silent()  # not before: by the connection that it had, it would be online at once
     for _ in range(3):
         watched.check_silence()
         assert Host.objects.get(pk=host.pk).state == HostState.UNREACHABLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import ssl
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from vrabec.config.answers import Answers
 from vrabec.config.edge import Asgi, Certified, Edge, Receive, Scope, Send
+from vrabec.config.renewal import renewed
 from vrabec.config.supervisor import die_with_parent
 
 if TYPE_CHECKING:
+    from uvicorn import Server
+
+    from vrabec.config.files import Config
     from vrabec.frontends.live.app import Live
 
 PAGE_THREADS = 2
@@ -114,12 +119,13 @@ def main(parent: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vrabec.config.settings")
     import django
     import uvicorn
+    import uvloop
 
     django.setup()
     from django.conf import settings
 
     config = settings.VRABEC_CONFIG
-    uvicorn.run(
+    serving = uvicorn.Config(
         Edge(
             _behind(application(), config.trusted_proxies), config.proxy_user_header, config.proxy_user_from
         ),
@@ -130,7 +136,6 @@ def main(parent: int) -> None:
         ssl_ca_certs=config.client_ca or None,
         ssl_cert_reqs=ssl.CERT_OPTIONAL if config.client_ca else ssl.CERT_NONE,
         http=Certified if config.client_ca else "h11",
-        loop="uvloop",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -139,6 +144,20 @@ def main(parent: int) -> None:
         timeout_graceful_shutdown=3,
         **WEBSOCKETS,
     )
+    uvloop.run(_serve(uvicorn.Server(serving), config))
+
+
+async def _serve(server: Server, config: Config) -> None:
+    """Serve, with the certificate that is there now."""
+    server.config.load()
+    assert server.config.ssl  # noqa: S101 - there is always a certificate
+    renewing = asyncio.create_task(
+        renewed(server.config.ssl, config.certificate_path, config.certificate_key_path)
+    )
+    try:
+        await server.serve()
+    finally:
+        renewing.cancel()
 
 
 if __name__ == "__main__":
