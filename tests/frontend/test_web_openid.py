@@ -1,11 +1,13 @@
 """Signing in by a real OpenID Connect provider, step by step as a browser does it."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from joserfc._rfc7519 import claims
 
 from tests.cast import Site
 from tests.frontend import provider
@@ -99,6 +101,17 @@ def test_an_answer_counts_once_and_for_one_browser(site: Site, there: provider.P
 @pytest.mark.parametrize("query", ["", "?code=x&state=y", "?state=%00", "?error=access_denied&state=x"])
 def test_made_up_answers_sign_nobody_in(site: Site, query: str) -> None:
     assert_refused(Client().get(f"{ENTRY}/back{query}"))
+
+
+@pytest.mark.parametrize(("off_s", "is_in"), [(-100, True), (-600, False), (100, True), (7200, False)])
+def test_a_clock_that_is_two_minutes_off_is_no_hindrance(
+    site: Site, there: provider.Provider, monkeypatch: pytest.MonkeyPatch, off_s: int, is_in: bool
+) -> None:
+    monkeypatch.setattr(claims, "_generate_now", lambda: int(time.time()) + off_s)
+    answer = arrive(Client(), there, "4711")
+    assert User.objects.filter(username="j.novak").exists() is is_in
+    if not is_in:
+        assert_refused(answer)
 
 
 def test_who_says_no_there_is_not_in(site: Site, there: provider.Provider) -> None:
