@@ -48,6 +48,17 @@ def test_the_export_has_the_lines_that_were_found(site: Site) -> None:
     assert "attachment" in response["Content-Disposition"]
 
 
+def test_hosts_are_named_to_who_may_see_hosts(site: Site) -> None:
+    pin_vm(site.administrator.actor, vm_id=site.vm.pk, hosts=["kvm1"])
+    asked = {"action": "vm.pin"}
+    for person, told in ((site.owner, {}), (site.operator, {"before": [], "after": ["kvm1"]})):
+        [line] = browser(person).get("/activity.jsonl", asked, secure=True).content.splitlines()
+        assert orjson.loads(line)["detail"] == told
+        headers = {"Authorization": f"Bearer {person.secret}"}
+        rest = Client().get("/api/v1/activity", asked, headers=headers, secure=True).json()
+        assert [row["detail"] for row in rest["items"]] == [told]
+
+
 def test_a_hostile_name_is_text(site: Site) -> None:
     shown = browser(site.owner).get("/activity", {"by": "<script>x"}, secure=True).content.decode()
     assert "<script>x" not in shown

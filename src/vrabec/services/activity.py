@@ -11,7 +11,7 @@ from vrabec.lib.actor import Actor
 from vrabec.models.audit import Audit, AuditQuerySet
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.vms import Vm
-from vrabec.services.permissions import require
+from vrabec.services.permissions import may, require
 
 MOST = 20_000
 """Lines of one file; a program reads more page by page."""
@@ -21,6 +21,8 @@ FIELDS = (
     *("kind", "subject_id", "subject", "project_id", "job_id", "detail"),
 )
 """What an exported line says."""
+OF_HOSTS = frozenset({"vm.migrate", "vm.follow", "vm.pin"})
+"""Lines whose detail names hosts."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,13 @@ def exported(actor: Actor, query: ActivityQuery) -> Iterator[dict[str, Any]]:
     ids = list(newest)[::-1]
     for start in range(0, len(ids), PART):
         rows = Audit.objects.filter(pk__in=ids[start : start + PART]).order_by("pk")
-        yield from rows.values(*FIELDS)
+        for row in rows.values(*FIELDS):
+            yield row | {"detail": detail_for(actor, row["action"], row["detail"])}
+
+
+def detail_for(actor: Actor, action: str, detail: dict[str, Any]) -> dict[str, Any]:
+    """What a line says beyond its columns: no names of hosts for who may not see hosts."""
+    return {} if action in OF_HOSTS and not may(actor, "host.view") else detail
 
 
 def vm_activity(actor: Actor, *, vm: Vm) -> AuditQuerySet:

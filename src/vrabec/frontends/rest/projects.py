@@ -10,7 +10,9 @@ from ninja import Field, Query, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Page, PerPage, answers
+from vrabec.lib.actor import Actor
 from vrabec.lib.clock import parse_time
+from vrabec.models.audit import Audit
 from vrabec.models.projects import Project
 from vrabec.services import activity, project_edit, projects
 from vrabec.services.activity import ActivityQuery
@@ -73,6 +75,12 @@ class AuditOut(Schema):
     subject: str
     job_id: int | None
     detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, who: Actor, row: Audit) -> AuditOut:
+        """A line as `who` may read it."""
+        told = {"detail": activity.detail_for(who, row.action, row.detail)}
+        return cls(**{name: getattr(row, name) for name in cls.model_fields} | told)
 
 
 class ActivityIn(Schema):
@@ -140,6 +148,7 @@ def record(
     request: HttpRequest, only: Query[ActivityIn], page: Page = 1, per_page: PerPage = 50
 ) -> AuditPage:
     """The record of what you may see, newest first."""
-    rows = activity.list_activity(actor(request), only.query)
-    items = [AuditOut.from_orm(row) for row in rows[(page - 1) * per_page : page * per_page]]
+    who = actor(request)
+    rows = activity.list_activity(who, only.query)
+    items = [AuditOut.of(who, row) for row in rows[(page - 1) * per_page : page * per_page]]
     return AuditPage(items=items, total=rows.count(), page=page, per_page=per_page)

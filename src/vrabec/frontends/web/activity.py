@@ -20,7 +20,7 @@ from vrabec.lib.clock import now, parse_time
 from vrabec.lib.errors import Invalid
 from vrabec.models.audit import Audit
 from vrabec.models.jobs import JobState
-from vrabec.services.activity import ActivityQuery, ends_of, exported, list_activity, without_dones
+from vrabec.services.activity import OF_HOSTS, ActivityQuery, ends_of, exported, list_activity, without_dones
 from vrabec.services.permissions import may
 from vrabec.services.record import ENDED
 from vrabec.services.states import TITLES
@@ -134,8 +134,6 @@ NAMELESS = {
     "vm.follow": gettext_noop("%(name)s was moved by hand to another host"),
 }
 """For those who may not know hosts by name."""
-_HOSTS = ("vm.pin",)
-"""Their befores and afters are hosts."""
 _ON_THE_SITE = {
     "grant.give": gettext_noop("Give %(to)s the role %(role)s on the whole site"),
     "grant.take": gettext_noop("Take the role %(role)s on the whole site from %(to)s"),
@@ -227,7 +225,7 @@ def _line(row: Audit, names: bool, end: JobState | None) -> Line:
         said["what"], end = gettext(TITLES.get(row.detail["what"], "%(name)s")) % said, None
     text, vm_id = gettext(words) % said, row.subject_id if row.kind == "vm" else None
     shown = (gettext(end.label), _END_KINDS[end]) if end in _END_KINDS else ("", "")
-    change = differences(row.detail) if names or row.action not in _HOSTS else ""
+    change = differences(row.detail) if names or row.action not in OF_HOSTS else ""
     return Line(icon, text, row.actor, row.token or "", row.at, vm_id, change, *shown)
 
 
