@@ -106,6 +106,11 @@ def _page_ids(actor: Actor, query: VmQuery) -> QuerySet[Vm, Any]:
     return _all_ids(actor, query).order_by(*_order(query))[start : start + query.per_page]
 
 
+def is_all(query: VmQuery) -> bool:
+    """Whether it leaves nothing out."""
+    return not any(getattr(query, name) for name in ("search", "state", "name", "host", "project", "tag"))
+
+
 def every_vm(actor: Actor, query: VmQuery) -> Iterator[tuple[Listed, Job | None]]:
     """All that `actor` sees and `query` finds, in its order, with their active jobs: three queries a PART.
 

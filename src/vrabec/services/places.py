@@ -145,19 +145,22 @@ _LEAVES = """
 """
 
 
-def places(actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None) -> Places:
+def places(
+    actor: Actor, *, opened: Iterable[int] = (), here: Vm | None = None, seen_vms: int | None = None
+) -> Places:
     """Counts and the tree for `actor`: three queries, one more where projects are seen in part.
 
     `opened` are ids of branches that the reader opened before; the branch of `here` is open, too.
+    `seen_vms` is how many machines `actor` sees, where the page has counted them.
     """
     kind = _kind(actor)
     tree = _tree(actor, kind)
     rows = tree.rows
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
     leaves = _leaves(actor, tree, shown, here)
-    templates, projects, *vms = counts(_amounts(actor))
+    templates, projects, *vms = counts(_amounts(actor, with_vms=seen_vms is None))
     return Places(
-        vms=sum(vms),
+        vms=sum(vms) if seen_vms is None else seen_vms,
         hosts=len(rows) if kind == "host" else 0,
         templates=templates,
         projects=projects,
@@ -212,9 +215,10 @@ def _tree(actor: Actor, kind: str) -> _Tree:
     return _Tree(kind, rows, wholly)
 
 
-def _amounts(actor: Actor) -> list[Composed]:
+def _amounts(actor: Actor, *, with_vms: bool) -> list[Composed]:
     """Templates, projects, and machines in their parts."""
-    parts = (composed(_ids_of_part, actor.viewpoint, part) for part in range(parts_of(actor, "vm.view")))
+    number = parts_of(actor, "vm.view") if with_vms else 0
+    parts = (composed(_ids_of_part, actor.viewpoint, part) for part in range(number))
     return [*(composed(ids, actor.viewpoint) for ids in (_template_ids, _project_ids)), *parts]
 
 

@@ -51,9 +51,9 @@ class Frame:
     jobs: Drawer
 
 
-def frame_of(request: Any, vm: Vm | None = None) -> Frame:
-    """The shell for the one who asks; `vm` is the machine on the page."""
-    known = places(request.actor, opened=_opened(request), here=vm)
+def frame_of(request: Any, vm: Vm | None = None, seen_vms: int | None = None) -> Frame:
+    """The shell for the one who asks; `vm` is the machine on the page, `seen_vms` how many they see."""
+    known = places(request.actor, opened=_opened(request), here=vm, seen_vms=seen_vms)
     return Frame(
         user=request.actor.name,
         home=reverse(home_of(request.actor)),

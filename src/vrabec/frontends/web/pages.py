@@ -36,7 +36,7 @@ def render(
     """A whole page; in the shell for somebody who is signed in, unless `bare`. There `may` asks for verbs."""
     signed_in = not bare and _is_in(request)
     context = dict(context or {})
-    shell = frame_of(request, context.get("vm")) if signed_in else None
+    shell = frame_of(request, context.get("vm"), context.get("seen_vms")) if signed_in else None
     if signed_in:
         context["may"] = partial(may, request.actor)  # type: ignore[attr-defined]
     context |= {"shell": shell, "flashes": [] if bare else _flashes(request)}

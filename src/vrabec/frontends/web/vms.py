@@ -29,7 +29,7 @@ from vrabec.services.activity import vm_activity, without_dones
 from vrabec.services.cells import active_jobs, job_cell, vm_cells
 from vrabec.services.history import cpu_lines
 from vrabec.services.jobs import open_jobs
-from vrabec.services.lists import PER_PAGE, SORTS, Page, VmQuery, page_of, without_each
+from vrabec.services.lists import PER_PAGE, SORTS, Page, VmQuery, is_all, page_of, without_each
 from vrabec.services.permissions import may, may_somewhere, rights
 from vrabec.services.screens import has_screen
 from vrabec.services.search import STATES
@@ -73,6 +73,7 @@ def index(request: PageRequest) -> HttpResponse:
         "rows": _rows(request.actor, listed(found.ids), columns, until),
         "until": int(until),
         "pager": pager,
+        "seen_vms": found.total if is_all(query) else None,
         "wanted": query,
         "wrong": wrong,
         "with_hosts": hosts,
