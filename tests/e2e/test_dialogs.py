@@ -39,7 +39,7 @@ def it_is_described(page: Page) -> None:
     dialog.get_by_label("Description").fill("Sings in the morning.")
     dialog.get_by_label("Tags").fill("bird small")
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Sings in the morning.")).to_be_visible()
+    expect(page.get_by_text("Sings in the morning.", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="small")).to_be_visible()
 
 

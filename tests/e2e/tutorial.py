@@ -152,7 +152,7 @@ def look(page: Page) -> None:
 
 def make(page: Page) -> None:
     """The second one."""
-    page.get_by_role("navigation", name="Places").get_by_role("link", name="Machines").click()
+    page.get_by_role("navigation", name="Places").locator('a[href="/"]').click()
     page.get_by_role("link", name="New machine").first.click()
     page.get_by_label("Name", exact=True).fill("second")
     page.get_by_role("button", name="Create machine").click()

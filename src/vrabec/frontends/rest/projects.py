@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
+from pydantic import BaseModel
 
 from vrabec.frontends.rest.access import AUTH, action, actor
 from vrabec.frontends.rest.schemas import Page, PerPage, answers
@@ -29,7 +30,7 @@ class ProjectIn(Schema):
     title: Annotated[str, Field(max_length=120)] = ""
 
 
-class TitleIn(Schema):
+class TitleIn(BaseModel):  # a Schema of ninja's takes the method `title` of a bare text for the field
     """What is to be changed; the name stays."""
 
     title: Annotated[str, Field(max_length=120)]
