@@ -123,7 +123,7 @@ def _secured(line: socket.socket, host: str, authority: str) -> socket.socket:
     try:
         context = ssl.create_default_context(cafile=authority or None)
         return context.wrap_socket(line, server_hostname=host)
-    except BaseException:
+    except (OSError, ValueError):
         line.close()
         raise
 
