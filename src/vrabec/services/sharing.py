@@ -26,7 +26,7 @@ def share(actor: Actor, known: Template | Network, names: Iterable[str]) -> tupl
 
 
 def _whole(row: Template | Network) -> Template | Network:
-    """Read anew: its projects may be those alone that somebody sees."""
+    """Read anew, for its projects may be those alone that somebody sees; one writes them at a time."""
     if isinstance(row, Template):
-        return Template.objects.get(pk=row.pk)
-    return Network.objects.get(pk=row.pk)
+        return Template.objects.select_for_update().get(pk=row.pk)
+    return Network.objects.select_for_update().get(pk=row.pk)
