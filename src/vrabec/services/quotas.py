@@ -189,9 +189,9 @@ def payer_named(actor: Actor, *, project: str = "", user: str = "", group: str =
         return get_project(actor, name=project)
     if not user and not group:
         return User.objects.get(pk=actor.user_id)
-    mine = User.objects.filter(pk=actor.user_id, username=user.replace("\0", ""))
-    mine_too = Group.objects.filter(memberships__user_id=actor.user_id, name=group.replace("\0", ""))
-    if not (mine if user else mine_too).exists():  # first: who may not read it does not hear who there is
+    me = User.objects.filter(pk=actor.user_id, username=user.replace("\0", ""))
+    my_group = Group.objects.filter(memberships__user_id=actor.user_id, name=group.replace("\0", ""))
+    if not (me if user else my_group).exists():  # first: who may not read it does not hear who there is
         require(actor, "quota.view")
     return holder_named(user=user, group=group).row
 
