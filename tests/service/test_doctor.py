@@ -13,7 +13,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from tests.configuration import write_config
 from tests.unit.tls_servers import recorder
-from vrabec.config.doctor import Finding, Grade, examine
+from vrabec.config.doctor import examine
+from vrabec.config.findings import Finding, Grade
 from vrabec.config.tls import LIFE, ensure_certificate
 from vrabec.lib.clock import now
 from vrabec.lib.heartbeat import beat

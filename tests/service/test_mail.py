@@ -18,7 +18,7 @@ from tests.mailserver import PASSWORD, USER, MailServer
 from tests.service.test_doctor import found
 from tests.service.test_doctor import site as controller
 from vrabec.config.daemon import vrabecd
-from vrabec.config.doctor import Finding, Grade
+from vrabec.config.findings import Finding, Grade
 from vrabec.lib.clock import now
 from vrabec.lib.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from vrabec.models.audit import Audit

@@ -144,7 +144,8 @@ def show_config() -> None:
 @vrabecd.command()
 def doctor() -> None:
     """Look at everything, say what to do; exits with 1 when something is broken."""
-    from vrabec.config.doctor import Grade, examine
+    from vrabec.config.doctor import examine
+    from vrabec.config.findings import Grade
 
     with suppress(VrabecError, OSError):  # what keeps Django from starting is what it will say
         config_as_owner()

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from vrabec.config.files import Config
+from vrabec.config.findings import Finding, Grade
 from vrabec.lib.clock import now
 from vrabec.lib.errors import VrabecError
-
-if TYPE_CHECKING:
-    from vrabec.config.doctor import Finding
 
 LATE = timedelta(hours=1)
 
 
 def look_at_mail(config: Config) -> Iterator[Finding]:
     """Whether the server of the settings takes mail; nothing where there is none."""
-    from vrabec.config.doctor import Finding, Grade
     from vrabec.workflows.mail import ask_server
 
     if not config.mail_server:
