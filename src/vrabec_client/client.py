@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Unpack, cast
 from urllib.parse import quote
 
-from vrabec_client import fleet, schemas
+from vrabec_client import fleet, people, schemas
 from vrabec_client.calls import is_id
 from vrabec_client.errors import Ambiguous, JobFailed, NotFound, TimedOut, WrongState
 from vrabec_client.fleet_calls import FleetCalls
@@ -30,33 +30,33 @@ class Client(FleetCalls, PeopleCalls):
         """Name and version of what answers; needs no token."""
         return cast("schemas.About", self._get("/"))
 
-    def me(self) -> schemas.Me:
+    def me(self) -> people.Me:
         """Who the token stands for."""
-        return cast("schemas.Me", self._get("/me"))
+        return cast("people.Me", self._get("/me"))
 
     def login(
         self, username: str, password: str, *, client: str = "vrabec command", code: str = ""
-    ) -> schemas.NewToken:
+    ) -> people.NewToken:
         """A token of 90 days for a name and password, and a code where there is a second factor.
 
         Raises SecondFactor when it is missing, Unauthenticated, TooMany, Forbidden.
         """
         given = {"username": username, "password": password, "client": client, "code": code}
-        return cast("schemas.NewToken", self._post("/login", given))
+        return cast("people.NewToken", self._post("/login", given))
 
-    def list_tokens(self) -> list[schemas.Token]:
+    def list_tokens(self) -> list[people.Token]:
         """Your live tokens."""
-        return cast("list[schemas.Token]", self._get("/tokens"))
+        return cast("list[people.Token]", self._get("/tokens"))
 
     def create_token(
         self, name: str, *, days: int = 90, verbs: Iterable[str] = (), projects: Iterable[str] = ()
-    ) -> schemas.NewToken:
+    ) -> people.NewToken:
         """Make a token of your own; its secret is said this once. Raises Invalid, Forbidden.
 
         With `verbs` it is for these alone, with `projects` (by name) for what is in these alone.
         """
         body = {"name": name, "days": days, "verbs": list(verbs), "projects": list(projects)}
-        return cast("schemas.NewToken", self._post("/tokens", body))
+        return cast("people.NewToken", self._post("/tokens", body))
 
     def revoke_token(self, token_id: int) -> None:
         """End one of your tokens. Raises NotFound."""
@@ -315,23 +315,23 @@ class Client(FleetCalls, PeopleCalls):
 
     # projects, the record
 
-    def list_projects(self) -> list[schemas.Project]:
+    def list_projects(self) -> list[people.Project]:
         """Projects you may see."""
-        return cast("list[schemas.Project]", self._get("/projects"))
+        return cast("list[people.Project]", self._get("/projects"))
 
-    def create_project(self, name: str, *, title: str = "") -> schemas.Project:
+    def create_project(self, name: str, *, title: str = "") -> people.Project:
         """Make a project. Raises Invalid, Conflict, Forbidden."""
-        return cast("schemas.Project", self._post("/projects", {"name": name, "title": title}))
+        return cast("people.Project", self._post("/projects", {"name": name, "title": title}))
 
-    def change_project(self, name: str, *, title: str) -> schemas.Project:
+    def change_project(self, name: str, *, title: str) -> people.Project:
         """Give a project another title, "" for none. Raises NotFound, Invalid, Forbidden."""
-        return cast("schemas.Project", self._patch(f"/projects/{quote(name, safe='')}", {"title": title}))
+        return cast("people.Project", self._patch(f"/projects/{quote(name, safe='')}", {"title": title}))
 
     def remove_project(self, name: str) -> None:
         """Remove a project in which no machine lies. Raises NotFound, Conflict, Forbidden."""
         self._delete(f"/projects/{quote(name, safe='')}")
 
-    def every_activity(self, **query: Unpack[schemas.ActivityQuery]) -> Iterator[schemas.Activity]:
+    def every_activity(self, **query: Unpack[people.ActivityQuery]) -> Iterator[people.Activity]:
         """All lines of the record that are found, newest first; what is added meanwhile is left out."""
         last: int | None = None
         for page in itertools.count(1):
@@ -343,15 +343,15 @@ class Client(FleetCalls, PeopleCalls):
             last = items[-1]["id"]
 
     def list_activity(
-        self, *, page: int = 1, per_page: int = 50, **query: Unpack[schemas.ActivityQuery]
-    ) -> schemas.ActivityPage:
+        self, *, page: int = 1, per_page: int = 50, **query: Unpack[people.ActivityQuery]
+    ) -> people.ActivityPage:
         """One page of the record, newest first. Raises Invalid."""
         asked = {
             "page": page,
             "per_page": per_page,
             **{name: value for name, value in query.items() if value},
         }
-        return cast("schemas.ActivityPage", self._get("/activity", asked))
+        return cast("people.ActivityPage", self._get("/activity", asked))
 
 
 def _way_to_name(vm: schemas.Vm, found: list[schemas.Vm]) -> str:

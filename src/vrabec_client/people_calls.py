@@ -189,14 +189,14 @@ class PeopleCalls(Calls):
         body = {"days": days, "until": until, "no_end": no_end}
         return cast("schemas.Vm", self._post(f"/vms/{vm_id:d}/extend", body))
 
-    def set_lease(self, project: str, days: int, **wish: Unpack[schemas.LeaseWish]) -> schemas.Project:
+    def set_lease(self, project: str, days: int, **wish: Unpack[people.LeaseWish]) -> people.Project:
         """Say how long machines of a project may run. Raises NotFound, Invalid, Forbidden."""
         path = f"/projects/{quote(project, safe='')}/lease"
-        return cast("schemas.Project", self._put(path, {"days": days, **wish}))
+        return cast("people.Project", self._put(path, {"days": days, **wish}))
 
-    def drop_lease(self, project: str) -> schemas.Project:
+    def drop_lease(self, project: str) -> people.Project:
         """Let a project have no leases. Raises NotFound, Forbidden."""
-        return cast("schemas.Project", self._delete(f"/projects/{quote(project, safe='')}/lease"))
+        return cast("people.Project", self._delete(f"/projects/{quote(project, safe='')}/lease"))
 
     def list_requests(self) -> list[people.Request]:
         """Your requests, and those that you may answer, open ones first."""

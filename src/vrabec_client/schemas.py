@@ -16,32 +16,6 @@ class About(TypedDict):
     api: str
 
 
-class Me(TypedDict):
-    """Who the token stands for."""
-
-    id: int
-    name: str
-    administrator: bool
-
-
-class Token(TypedDict):
-    """An API token, without its secret. No verbs: all that you may; no projects (None): any."""
-
-    id: int
-    name: str
-    verbs: list[str]
-    projects: list[str] | None
-    created_at: str
-    expires_at: str
-    used_at: str | None
-
-
-class NewToken(Token):
-    """A token just made; `secret` is said this once."""
-
-    secret: str
-
-
 class VmQuery(TypedDict, total=False):
     """What to list: `search` is as on the page (`web memory>=4G`), the others are whole values."""
 
@@ -356,53 +330,6 @@ class Template(TypedDict):
     projects: list[str]
 
 
-class Lease(TypedDict):
-    """How long machines may run, in days; no `most_days` is no limit. Then "archive" or "delete"."""
-
-    days: int
-    most_days: int | None
-    grace_days: int
-    then: str
-
-
-class LeaseWish(TypedDict, total=False):
-    """What to say of a project's leases beside their days.
-
-    `also_present` gives machines that are there and have no end the usual one.
-    """
-
-    most_days: int | None
-    grace_days: int
-    then: str
-    also_present: bool
-
-
-class Project(TypedDict):
-    """What machines belong to. No `lease`: its machines have none."""
-
-    id: int
-    name: str
-    title: str
-    lease: Lease | None
-    created_at: str
-
-
-class Activity(TypedDict):
-    """One line of the record."""
-
-    id: int
-    at: str
-    actor: str
-    address: str
-    token: str | None
-    action: str
-    kind: str
-    subject_id: int | None
-    subject: str
-    job_id: int | None
-    detail: dict[str, Any]
-
-
 class ConsoleTicket(TypedDict):
     """What opens a console once, within half a minute: a WebSocket to `path` that offers `protocols`."""
 
@@ -424,29 +351,6 @@ class JobPage(TypedDict):
     """One page of jobs, newest first."""
 
     items: list[Job]
-    total: int
-    page: int
-    per_page: int
-
-
-class ActivityQuery(TypedDict, total=False):
-    """Which lines: of whom and of what (a part of the name), which action ("vm." for all of a noun).
-
-    `token` is a whole name; `since` and `until` (not itself) are times in ISO 8601, UTC without a zone.
-    """
-
-    by: str
-    action: str
-    subject: str
-    token: str
-    since: str
-    until: str
-
-
-class ActivityPage(TypedDict):
-    """One page of the record, newest first."""
-
-    items: list[Activity]
     total: int
     page: int
     per_page: int

@@ -20,9 +20,9 @@ OPENAPI: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs/referenc
 SCHEMAS: dict[str, Any] = OPENAPI["components"]["schemas"]
 SAME = {
     "About": schemas.About,
-    "Me": schemas.Me,
-    "TokenOut": schemas.Token,
-    "NewToken": schemas.NewToken,
+    "Me": people.Me,
+    "TokenOut": people.Token,
+    "NewToken": people.NewToken,
     "VmOut": schemas.Vm,
     "VmPage": schemas.VmPage,
     "VmJob": schemas.VmJob,
@@ -67,8 +67,8 @@ SAME = {
     "LookOut": fleet.Look,
     "FoundOut": fleet.Found,
     "KeyOut": fleet.SshKey,
-    "ProjectOut": schemas.Project,
-    "LeaseOut": schemas.Lease,
+    "ProjectOut": people.Project,
+    "LeaseOut": people.Lease,
     "RequestOut": people.Request,
     "MailOut": people.Mail,
     "AccountOut": people.Account,
@@ -89,8 +89,8 @@ SAME = {
     "LimitsOut": people.Limits,
     "LimitsIn": people.QuotaWish,
     "TakenOut": people.Taken,
-    "AuditOut": schemas.Activity,
-    "AuditPage": schemas.ActivityPage,
+    "AuditOut": people.Activity,
+    "AuditPage": people.ActivityPage,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import click
 
-from vrabec_client import schemas
+from vrabec_client import people, schemas
 from vrabec_client.cli.app import App, Command, pass_app
 from vrabec_client.cli.output import plain
 from vrabec_client.cli.vm_many import Wait, find_all, several, vm_arguments
@@ -64,7 +64,7 @@ def lease(app: App, /, name: str, days: int | None, has_none: bool, **wish: Any)
     app.show(made, lambda: plain(_words(made)))
 
 
-def _words(project: schemas.Project) -> str:
+def _words(project: people.Project) -> str:
     rules = project["lease"]
     if rules is None:
         return f"Machines of {project['name']} have no lease."

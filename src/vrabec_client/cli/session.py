@@ -14,7 +14,7 @@ from vrabec_client.cli.output import plain
 from vrabec_client.cli.words import one_line
 from vrabec_client.client import Client
 from vrabec_client.errors import NotFound, SecondFactor, Unauthenticated, Unavailable, Untrusted, VrabecError
-from vrabec_client.schemas import NewToken
+from vrabec_client.people import NewToken
 from vrabec_client.transport import (
     Address,
     check_token,
