@@ -94,7 +94,7 @@ class TooLarge(Invalid):
 
 
 class Ambiguous(Invalid):
-    """Several machines have this name; the message says how to name each."""
+    """Several machines or pools have this name; the message says how to name each."""
 
     code = "ambiguous"
 

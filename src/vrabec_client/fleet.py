@@ -289,3 +289,42 @@ class Network(TypedDict):
     machines: int
     is_for_all: bool
     projects: list[str]
+
+
+class Pool(TypedDict):
+    """A storage pool of a host; not active it has no sizes. `seen_at`: when its volumes were last read."""
+
+    id: int
+    name: str
+    host: str
+    kind: str
+    source: str
+    path: str
+    is_active: bool
+    capacity_mib: int
+    available_mib: int
+    volumes: int
+    seen_at: str | None
+
+
+class Volume(TypedDict):
+    """A volume. `vm`: whose disk it is, None also for a machine that you do not see; `layers` over it."""
+
+    name: str
+    path: str
+    format: str
+    capacity_mib: int
+    allocation_mib: int
+    backing_path: str
+    vm: int | None
+    vm_name: str
+    layers: int
+
+
+class VolumePage(TypedDict):
+    """One page of volumes, by name."""
+
+    items: list[Volume]
+    total: int
+    page: int
+    per_page: int

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from vrabec_client import fleet, schemas
 from vrabec_client.calls import Calls, is_id
-from vrabec_client.errors import NotFound
+from vrabec_client.errors import Ambiguous, NotFound
 
 
 class FleetCalls(Calls):
@@ -117,6 +117,29 @@ class FleetCalls(Calls):
             if host["name"] == name:
                 return host
         raise NotFound(f"There is no host named {name}.", field="name")
+
+    # storage
+
+    def list_pools(self, *, host: str = "") -> list[fleet.Pool]:
+        """Storage pools of all hosts, or of one. Raises Forbidden."""
+        return cast("list[fleet.Pool]", self._get("/pools", {"host": host} if host else None))
+
+    def find_pool(self, name: str, *, host: str = "") -> fleet.Pool:
+        """The pool of this name or id. Raises NotFound, Ambiguous, Forbidden."""
+        named = [pool for pool in self.list_pools(host=host) if name in (pool["name"], str(pool["id"]))]
+        if not named:
+            raise NotFound(f"There is no storage pool named {name}.", field="name")
+        if len(named) > 1:
+            hosts = ", ".join(pool["host"] for pool in named)
+            raise Ambiguous(f"Several hosts have a pool {name}: {hosts}. Name one by --host.", field="host")
+        return named[0]
+
+    def list_volumes(
+        self, pool_id: int, *, search: str = "", page: int = 1, per_page: int = 50
+    ) -> fleet.VolumePage:
+        """One page of a pool's volumes, with `search` in their names. Raises NotFound, Forbidden."""
+        query = {"page": page, "per_page": per_page, **({"q": search} if search else {})}
+        return cast("fleet.VolumePage", self._get(f"/pools/{pool_id:d}/volumes", query))
 
     # templates and networks
 

@@ -294,8 +294,16 @@ def quotas_are_set(rest: Rest) -> None:
     rest("PUT", "/quotas/group", {})
 
 
+def volumes_of(rest: Rest, name: str) -> str:
+    """The names of what lies in the pool of this name."""
+    ids = [pool["id"] for pool in rest("GET", "/pools") if pool["name"] == name]
+    found = [volume for pool in ids for volume in rest("GET", f"/pools/{pool}/volumes")["items"]]
+    return " ".join(volume["name"] for volume in found)
+
+
 def the_rest_of_a_site(rest: Rest) -> None:
     assert [network["name"] for network in rest("GET", "/networks")] == ["default"]
+    wait_until(lambda: "template-tiny" in volumes_of(rest, "vrabec"), "the pool is looked at", seconds=60)
     rest.done(rest("POST", "/templates", {"builder": "tiny"}, status=202)["id"])
     assert [template["name"] for template in rest("GET", "/templates")] == ["tiny"]
     rest("POST", "/templates", {"builder": "none"}, status=422)

@@ -24,6 +24,7 @@ from vrabec.models.grants import Grant, Withheld
 from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job
 from vrabec.models.mail import Mail
+from vrabec.models.pools import Pool
 from vrabec.models.requests import LEASE, Request
 from vrabec.models.roles import Role
 from vrabec.models.screens import VmScreen
@@ -215,6 +216,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
         "look_id",
         "host_id",
         "cluster_id",
+        "pool_id",
         "token_id",
         "session_id",
         "passkey_id",
@@ -244,6 +246,7 @@ def _filled(route: Route, who: str, site: Site) -> str:
 
 _MADE: dict[str, Callable[[Site], object]] = {
     "cluster_id": lambda site: Cluster.objects.get_or_create(name="empty")[0].pk,
+    "pool_id": lambda site: Pool.objects.get_or_create(host=site.host, name="vrabec", kind="dir")[0].pk,
     "user_id": lambda site: vouched_for().pk,
     "source": lambda site: "ldap",
     "request_id": lambda site: _request(site).pk,

@@ -51,7 +51,11 @@ def said(needs: Needs, offers: Offers) -> list[str]:
 
 def test_needs_are_read_from_the_definition() -> None:
     assert needs_of(Domain(XML)) == replace(
-        NEEDS, drops_features=True, devices=("pci 0x0000-0x06-0x02-0x0",), media=("/iso/debian.iso",)
+        NEEDS,
+        drops_features=True,
+        devices=("pci 0x0000-0x06-0x02-0x0",),
+        media=("/iso/debian.iso",),
+        disks=("/shared/a.qcow2", "/shared/seed.iso"),
     )
 
 

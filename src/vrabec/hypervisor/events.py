@@ -45,6 +45,8 @@ DETAILS = {
     "shutdown": ("finished", "guest", "host"),
     "crashed": ("panicked", "crashloaded"),
 }
+POOL_LIFE = ("defined", "undefined", "started", "stopped", "created", "deleted")
+"""VIR_STORAGE_POOL_EVENT_DEFINED is 0, and so on."""
 AGENT = {1: "connected", 2: "disconnected"}
 RESTARTED = "restarted"
 """libvirt says it apart from the rest of a machine's life."""
@@ -68,8 +70,21 @@ def watch(host: HostConnection, on_event: OnEvent) -> Callable[[], None]:
                 None, libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, _agent, on_event
             )
             numbers.append(number)
+        pools = _watch_pools(raw, on_event)
         raw.registerCloseCallback(_closed, on_event)
-    return host.before_close(lambda: _forget(host, numbers))
+    return host.before_close(lambda: _forget(host, numbers, pools))
+
+
+def _watch_pools(raw: Any, on_event: OnEvent) -> list[int]:
+    """A pool's life and its refreshes, where the driver has pools. A volume's making is told by nothing."""
+    numbers = []
+    with suppress(libvirt.libvirtError):  # LXC
+        for kind, told in (
+            (libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, _pool_lives),
+            (libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, _pool_refreshed),
+        ):
+            numbers.append(raw.storagePoolEventRegisterAny(None, kind, told, on_event))
+    return numbers
 
 
 @contextmanager
@@ -96,10 +111,14 @@ PAUSES = ("suspended", "resumed")
 """Of what such an event says, nothing but the state is new."""
 
 
-def _forget(host: HostConnection, numbers: list[int]) -> None:
+def _forget(host: HostConnection, numbers: list[int], pools: list[int]) -> None:
     with suppress(VrabecError), host.calling() as raw, suppress(libvirt.libvirtError):
         raw.unregisterCloseCallback()
     _forget_numbers(host, numbers)
+    with suppress(VrabecError), host.calling() as raw:
+        for number in pools:
+            with suppress(libvirt.libvirtError):
+                raw.storagePoolEventDeregisterAny(number)
 
 
 def _forget_numbers(host: HostConnection, numbers: list[int]) -> None:
@@ -124,6 +143,15 @@ def _restarted(_raw: Any, domain: Any, on_event: OnEvent) -> None:
 def _agent(_raw: Any, domain: Any, state: int, reason: int, on_event: OnEvent) -> None:
     detail = ("unknown", "domain-started", "channel")[reason] if 0 <= reason < 3 else str(reason)
     on_event(Event(EventKind.AGENT, domain.UUIDString(), domain.name(), AGENT.get(state, str(state)), detail))
+
+
+def _pool_lives(_raw: Any, pool: Any, event: int, _detail: int, on_event: OnEvent) -> None:
+    what = POOL_LIFE[event] if 0 <= event < len(POOL_LIFE) else str(event)
+    on_event(Event(EventKind.POOL, pool.UUIDString(), pool.name(), what, ""))
+
+
+def _pool_refreshed(_raw: Any, pool: Any, on_event: OnEvent) -> None:
+    on_event(Event(EventKind.POOL, pool.UUIDString(), pool.name(), "refreshed", ""))
 
 
 def _closed(_raw: Any, reason: int, on_event: OnEvent) -> None:

@@ -37,6 +37,7 @@ def needs_of(domain: xml.Domain) -> Needs:
         devices=tuple(_held(devices)),
         media=tuple(_media(devices.get("disk", ()))),
         caches=tuple(sorted(_caches(devices.get("disk", ())))),
+        disks=tuple(filter(None, map(_place, devices.get("disk", ())))),
     )
 
 
@@ -60,6 +61,16 @@ def _held(devices: Mapping[str, list[etree._Element]]) -> Iterator[str]:
         yield f"{device.get('type', 'device')} {where}".strip()
     if any(interface.get("type") == "hostdev" for interface in devices.get("interface", ())):
         yield "network card"
+
+
+def _place(disk: etree._Element) -> str:
+    """Where a disk lies; "" for what is in a drive."""
+    source = disk.find("source") if disk.get("device", "disk") in ("disk", "lun") else None
+    if source is None:
+        return ""
+    if volume := source.get("volume"):
+        return f"{source.get('pool', '')}/{volume}"
+    return source.get("file") or source.get("dev") or source.get("name") or ""
 
 
 def _media(disks: Iterable[etree._Element]) -> Iterator[str]:

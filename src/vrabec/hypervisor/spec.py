@@ -188,6 +188,23 @@ class PoolInfo:
 
 
 @dataclass(frozen=True)
+class PoolFacts:
+    """A storage pool as its host has it, whoever made it; sizes as of libvirt's last refresh.
+
+    `kind` is libvirt's: dir, netfs, logical, rbd. `source` is what it stands on, "" for a directory of the
+    host's own: "nfs1:/export/vms". One that is not active has no sizes.
+    """
+
+    name: str
+    kind: str
+    source: str
+    path: str
+    is_active: bool
+    capacity_mib: int
+    available_mib: int
+
+
+@dataclass(frozen=True)
 class VolumeInfo:
     """A volume; `capacity_mib` is what a guest sees, `allocation_mib` what it takes from the pool."""
 
@@ -200,16 +217,20 @@ class VolumeInfo:
 
 
 class EventKind(StrEnum):
-    """What an event is about: a machine's life, the agent inside it, or the connection's end."""
+    """What an event is about: a machine's life, the agent inside it, a pool, or the connection's end."""
 
     LIFECYCLE = "lifecycle"
     AGENT = "agent"
+    POOL = "pool"
     CLOSED = "closed"
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a host said by itself; uuid and name are empty when the connection closed."""
+    """Something that a host said by itself; uuid and name are empty when the connection closed.
+
+    Of a pool they are the pool's.
+    """
 
     kind: EventKind
     uuid: str

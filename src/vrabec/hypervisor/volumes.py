@@ -40,15 +40,14 @@ def _lookup(pool: Any, name: str) -> Any:
 
 
 def info(found: Any) -> VolumeInfo:
-    """What libvirt says of a volume now."""
+    """What libvirt says of a volume now, by one question: its description is in bytes."""
     root = parse(found.XMLDesc())
-    _, capacity, allocation = found.info()
     kind = root.find("target/format")
     return VolumeInfo(
         name=found.name(),
-        path=found.path(),
-        capacity_mib=capacity // MIB,
-        allocation_mib=allocation // MIB,
+        path=root.findtext("target/path", ""),
+        capacity_mib=int(root.findtext("capacity", "0")) // MIB,
+        allocation_mib=int(root.findtext("allocation", "0")) // MIB,
         format=kind.get("type", "") if kind is not None else "",
         backing_path=root.findtext("backingStore/path", ""),
     )

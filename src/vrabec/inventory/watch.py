@@ -24,6 +24,7 @@ from vrabec.hypervisor.spec import DomainFacts, DomainState, Event, EventKind, S
 from vrabec.inventory.baseline import work_out
 from vrabec.inventory.guests import Guests
 from vrabec.inventory.load import Loads
+from vrabec.inventory.pools import PoolLooks
 from vrabec.inventory.rows import Found, Looked, Rows, see
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.writer import Writer
@@ -44,6 +45,8 @@ BACK_OFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 MAX_EVENTS = 100
 MAX_FRESH = 100
 """Looks that are written at once, while as many more are read: their XML is in memory until then."""
+MAKINGS = ("defined", "undefined")
+"""A machine that comes or goes has volumes, of which libvirt says nothing."""
 GOLDEN = 0.618
 """Multiples of it lie evenly in any interval, however many there are."""
 SCARCE = 0.1
@@ -70,6 +73,7 @@ class HostWatch(Thread):
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._rows = Rows(host.pk)
         self._loads = Loads(writer)
+        self._pools = PoolLooks(host.pk, self._way, writer)
         self.guests = Guests(host.pk, self._way, writer)
 
     def run(self) -> None:
@@ -90,6 +94,7 @@ class HostWatch(Thread):
             self.stopping.wait(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
             failures += 1
         self.guests.stop()
+        self._pools.finish()
         connection.close()
 
     def stop(self) -> None:
@@ -159,8 +164,11 @@ class HostWatch(Thread):
         closed = [event for event in happened if event.kind == EventKind.CLOSED]
         if closed:
             raise Unavailable("The connection was lost.", raw=closed[0].what)
-        if happened and len(happened) == len(heard):
-            self._look(host, happened)
+        if any(event.kind == EventKind.POOL or event.what in MAKINGS for event in happened):
+            self._pools.ask()
+        machines = [event for event in happened if event.kind != EventKind.POOL]
+        if machines and len(happened) == len(heard):
+            self._look(host, machines)
 
     def _look(self, host: HostConnection, happened: list[Event]) -> None:
         """Events mark machines; what they are now is asked, so that events out of order do no harm."""
@@ -203,6 +211,7 @@ class HostWatch(Thread):
             if standing.agent_connected or standing.uuid in read:
                 self.guests.heed(standing.uuid, self._rows.ids.get(standing.uuid), standing.agent_connected)
             self._rows.check_autostart(standing)
+        self._pools.ask()
         # Not before: an online host whose machines still show what they were before its silence would lie.
         self._write_host(host)
         if came_back:
@@ -239,6 +248,7 @@ class HostWatch(Thread):
         )
 
     def _sweep(self, host: HostConnection) -> None:
+        self._pools.tend()
         self._loads.write(self._samples(host), self._rows.ids)
         self._look_at_pool(host)
 

@@ -37,6 +37,7 @@ class Needs(_Stored):
 
     `drops_features`: its CPU lacks some of its model's, so that the model's name alone says little.
     `devices` are the host's own that it holds, `media` the images in its drives, `caches` its disks' modes.
+    `disks` are where its disks lie: a path, or POOL/VOLUME where libvirt is told so.
     """
 
     domain_type: str = ""
@@ -49,6 +50,7 @@ class Needs(_Stored):
     devices: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
+    disks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from vrabec.models.identities import Identity
 from vrabec.models.jobs import Job, JobLine
 from vrabec.models.mail import Mail
 from vrabec.models.networks import Network
+from vrabec.models.pools import Pool, Volume
 from vrabec.models.projects import Project
 from vrabec.models.quotas import Quota
 from vrabec.models.requests import Request
@@ -38,6 +39,7 @@ __all__ = [
     "Membership",
     "Network",
     "Passkey",
+    "Pool",
     "Project",
     "Quota",
     "RecoveryCode",
@@ -53,5 +55,6 @@ __all__ = [
     "VmLoad",
     "VmScreen",
     "VmXml",
+    "Volume",
     "Withheld",
 ]

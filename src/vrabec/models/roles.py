@@ -43,6 +43,7 @@ _RUN = frozenset(
         "template.build",
         "template.share",
         "network.share",
+        "pool.list",
         "host.list",
         "host.view",
         "host.maintain",

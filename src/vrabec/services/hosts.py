@@ -17,6 +17,7 @@ from vrabec.models.clusters import Cluster
 from vrabec.models.grants import granted
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import Job
+from vrabec.models.pools import Pool
 from vrabec.models.vms import Seen, Vm, Wished
 from vrabec.services.host_looks import check_uri, confirmed_key
 from vrabec.services.permissions import is_for_projects, may, require, require_somewhere
@@ -38,19 +39,19 @@ def list_hosts(actor: Actor, *, state: str = "") -> QuerySet[Host]:
         raise Invalid("Choose one of: %(known)s.", field="state", known=", ".join(STATES))
     present = Q(vms__deleted_at=None)
     on = present & (Q(vms__wished=Wished.ON) | Q(vms__seen__in=(Seen.RUNNING, Seen.PAUSED)))
-    counted = _seen_by(actor).annotate(
+    counted = hosts_with(actor, "host.list").annotate(
         vm_count=Count("vms", filter=present), promised_mib=Sum("vms__memory_mib", filter=on, default=0)
     )
     return _in_state(counted, state).select_related("cluster").order_by("name")
 
 
-def _seen_by(actor: Actor) -> QuerySet[Host]:
-    """All, or those of the clusters that somebody looks after."""
-    if may(actor, "host.list"):
+def hosts_with(actor: Actor, verb: str) -> QuerySet[Host]:
+    """The hosts that the actor may do `verb` to: all, or those of the clusters that somebody looks after."""
+    if may(actor, verb):
         return Host.objects.present()
     if is_for_projects(actor):
         return Host.objects.none()
-    return Host.objects.present().filter(cluster__in=granted(actor, "host.list", "cluster"))
+    return Host.objects.present().filter(cluster__in=granted(actor, verb, "cluster"))
 
 
 def _in_state(hosts: QuerySet[Host], state: str) -> QuerySet[Host]:
@@ -158,6 +159,7 @@ def remove_host(actor: Actor, *, host: Host) -> None:
                 job_id=move.pk,
             )
         Vm.objects.present().filter(host=host).update(deleted_at=now(), is_lost=True)
+        Pool.objects.filter(host=host).delete()
         Host.objects.filter(pk=host.pk).update(removed_at=now())
         record(actor, "host.remove", of=host)
         changed("host", host.pk)

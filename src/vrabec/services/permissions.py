@@ -122,6 +122,7 @@ ACTIONS: dict[str, Level] = {
     "template.list": Level.SIGNED_IN,
     "template.build": Level.GRANTED,
     "template.share": Level.GRANTED,
+    "pool.list": Level.GRANTED,
     "network.list": Level.SIGNED_IN,
     "network.share": Level.GRANTED,
     "cluster.list": Level.GRANTED,

@@ -19,6 +19,7 @@ from vrabec.models.composed import Composed, asked, composed, counts
 from vrabec.models.grants import parts_of, reached_part
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import ACTIVE, Job
+from vrabec.models.pools import Pool
 from vrabec.models.projects import Project
 from vrabec.models.templates import Template
 from vrabec.models.vms import Vm
@@ -70,6 +71,7 @@ class Places:
 
     vms: int
     hosts: int
+    pools: int
     templates: int
     projects: int
     branch_kind: str
@@ -158,10 +160,11 @@ def places(
     rows = tree.rows
     shown = _opened(rows, set(opened), getattr(here, f"{kind}_id", None))
     leaves = _leaves(actor, tree, shown, here)
-    templates, projects, *vms = counts(_amounts(actor, with_vms=seen_vms is None))
+    pools, templates, projects, *vms = counts(_amounts(actor, with_vms=seen_vms is None))
     return Places(
         vms=sum(vms) if seen_vms is None else seen_vms,
         hosts=len(rows) if kind == "host" else 0,
+        pools=pools,
         templates=templates,
         projects=projects,
         branch_kind=kind,
@@ -182,6 +185,11 @@ def host_names(actor: Actor) -> list[str]:
     if not may(actor, "host.list"):
         return []
     return [name for (name,) in composed(_names).rows()]
+
+
+def _pool_ids(actor: Actor) -> QuerySet[Pool, Any]:
+    pools = Pool.objects.filter(host__removed_at=None).values_list("pk")
+    return pools if may(actor, "pool.list") else pools.none()
 
 
 def _template_ids(actor: Actor) -> QuerySet[Template, Any]:
@@ -216,10 +224,11 @@ def _tree(actor: Actor, kind: str) -> _Tree:
 
 
 def _amounts(actor: Actor, *, with_vms: bool) -> list[Composed]:
-    """Templates, projects, and machines in their parts."""
+    """Pools for who sees them all, templates, projects, and machines in their parts."""
     number = parts_of(actor, "vm.view") if with_vms else 0
     parts = (composed(_ids_of_part, actor.viewpoint, part) for part in range(number))
-    return [*(composed(ids, actor.viewpoint) for ids in (_template_ids, _project_ids)), *parts]
+    shown = (_pool_ids, _template_ids, _project_ids)
+    return [*(composed(ids, actor.viewpoint) for ids in shown), *parts]
 
 
 def _whole_ids(actor: Actor) -> QuerySet[Project, Any]:

@@ -58,6 +58,7 @@ WORDS = {
     "quota.change": "change quotas",
     "template.build": "build templates",
     "template.share": "say for whom templates are",
+    "pool.list": "see storage",
     "network.share": "say for whom networks are",
     "cluster.list": "see clusters",
     "cluster.create": "make clusters",

@@ -25,6 +25,7 @@ from vrabec_client.cli import (
     networks,
     output,
     people,
+    pools,
     projects,
     quotas,
     requests,
@@ -69,7 +70,7 @@ def cli() -> None:
 
 for command in (
     session.login, session.logout, session.whoami, vm_edit.vm, templates.template, hosts.host,
-    clusters.cluster, capacity.capacity, balance.balance, networks.network,
+    clusters.cluster, capacity.capacity, balance.balance, pools.pool, networks.network,
     projects.project, people.user, people.group, people.role, grants.grant, grants.why, quotas.quota,
     requests.request, mail.mail, jobs.job, tokens.token, sessions.session, views.view, projects.activity,
     completion,

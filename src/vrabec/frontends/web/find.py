@@ -41,6 +41,7 @@ _PAGES = (
     ("requests", "clipboard-text", gettext_noop("Requests"), "request.list"),
     ("vm-new", "plus", gettext_noop("New machine"), "vm.list"),
     ("hosts", "server-2", gettext_noop("Hosts"), "host.list"),
+    ("pools", "database", gettext_noop("Storage"), "pool.list"),
     ("templates", "stack-2", gettext_noop("Templates"), "template.list"),
     ("networks", "server-2", gettext_noop("Networks"), "network.list"),
     ("projects", "folder", gettext_noop("Projects"), "project.list"),

@@ -19,6 +19,7 @@ OPEN_JOBS_COOKIE = "vrabec_jobs"
 OPEN_TREE_COOKIE = "vrabec_tree"
 _MAX_OPEN = 40
 _WITHIN = {
+    "pools": ("pool",),
     "templates": ("networks", "network-share", "template-share"),
     "projects": ("project",),
     "people": ("groups", "group", "roles", "role", "role-new", "site-access"),
@@ -74,14 +75,16 @@ def _menu(request: Any, known: Places) -> list[Place]:
     lines: list[tuple[str, str, str, int | None]] = [
         (gettext("Machines"), "vms", "device-desktop", known.vms),
         (gettext("Hosts"), "hosts", "server-2", known.hosts),
+        (gettext("Storage"), "pools", "database", known.pools),
         (gettext("Templates"), "templates", "stack-2", known.templates),
         (gettext("Projects"), "projects", "folder", known.projects),
         (gettext("Activity"), "activity", "activity", None),
     ]
     if may(request.actor, "user.list"):
         lines.insert(-1, (gettext("People"), "people", "users", None))
-    if known.branch_kind != "host":
-        del lines[1]
+    hidden = set() if known.branch_kind == "host" else {"hosts"}
+    hidden |= set() if may(request.actor, "pool.list") else {"pools"}
+    lines = [line for line in lines if line[1] not in hidden]
     if may_somewhere(request.actor, "vm.create"):
         begins = home_of(request.actor) == "mine"
         lines.insert(0 if begins else 1, (gettext("My machines"), "mine", "user", None))

@@ -15,6 +15,7 @@ NOUNS = {
     "job": gettext_noop("Jobs"),
     "project": gettext_noop("Projects"),
     "template": gettext_noop("Templates"),
+    "pool": gettext_noop("Storage"),
     "network": gettext_noop("Networks"),
     "host": gettext_noop("Hosts"),
     "cluster": gettext_noop("Clusters"),
