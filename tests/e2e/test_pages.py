@@ -47,7 +47,9 @@ def scene(controller: Controller) -> Iterator[dict[str, str]]:
             "/",
             "/jobs",
             "/hosts",
+            "/storage",
             "/templates",
+            "/networks",
             "/projects",
             "/projects/main",
             "/people",
@@ -55,14 +57,17 @@ def scene(controller: Controller) -> Iterator[dict[str, str]]:
             "/groups",
             "/roles",
             "/new-role",
+            "/mail",
             "/activity",
             "/account",
             "/account/password",
             "/views",
         )
         pages = {path.strip("/").replace("/", "-") or "list": path for path in paths}
+        wait_until(lambda: [pool for pool in client.list_pools() if pool["volumes"]], "the pool is looked at")
         yield pages | {
             "machine": one,
+            "pool": f"/storage/{client.find_pool('vrabec')['id']}",
             "create": "/machines/new",
             "view-save": "/views/new?state=running",
             "all-columns": f"/?cols={'.'.join(COLUMNS)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from math import cos, pi
 from random import Random
+from typing import Any
 
 from vrabec.lib import rings
 from vrabec.lib.actor import SYSTEM, Actor
@@ -22,6 +23,7 @@ from vrabec.models.users import Group, Membership, User
 from vrabec.models.vms import Seen, Vm, VmLoad, Wished
 from vrabec.services.history import directory
 from vrabec.services.people import actor_of
+from vrabec.services.pools import keep_pools, keep_volumes
 from vrabec.services.record import record
 from vrabec.services.views import ViewWish, save_view
 from vrabec.services.vm_xml import Told, write_xml
@@ -60,6 +62,7 @@ _XML = """<domain type='kvm' id='7'>
   </devices>
 </domain>
 """
+_FOLDER = "/var/lib/vrabec/images"
 _PROJECTS = {
     "main": "",
     "identity": "Identity",
@@ -96,6 +99,7 @@ def build(*, extra: int = 60, minutes: int = 7 * 24 * 60) -> dict[str, User]:
         )
         _vm(words.split(), hosts, projects, template, found["jana"])
     _access(found, projects["studium"])
+    _storage(hosts)
     _jobs(found["jana"])
     _history(Vm.objects.get(name="moodle"), minutes)
     for load in VmLoad.objects.exclude(vm__name="moodle").select_related("vm"):
@@ -128,6 +132,30 @@ def _access(found: dict[str, User], studium: Project) -> None:
     Withheld.objects.create(user=found["inigo"], vm=moodle, verb="vm.clone")
     Quota.objects.create(kind="project", project=studium, vms=10, cpus=40, memory_mib=65536, disk_mib=1048576)
     Quota.objects.create(kind="user", vms=5, memory_mib=32768)
+
+
+def _storage(hosts: dict[str, Host]) -> None:
+    """Our pool on each host, one on a server that some share, and what lies in those of kvm2."""
+    nfs = {"kind": "netfs", "source": "nfs1.univ.example:/export/images", "path": "/srv/images"}
+    sizes = {"capacity_mib": 2 * 1024 * 1024, "available_mib": 900 * 1024, "is_active": True}
+    ours = {"kind": "dir", "path": _FOLDER, "is_active": True}
+    for name, host in hosts.items():
+        room = {"capacity_mib": host.pool_total_mib, "available_mib": host.pool_free_mib}
+        shared = nfs | (sizes if name != "kvm3" else {"is_active": False})
+        found = [{"name": "vrabec"} | ours | room]
+        found += [{"name": "images"} | shared] if name.startswith("kvm") else []
+        ids = keep_pools(host.pk, found)
+        keep_volumes(ids["vrabec"], *_volumes(host))
+
+
+def _volumes(host: Host) -> tuple[list[tuple[Any, ...]], dict[str, int]]:
+    base = f"{_FOLDER}/template-tiny-1a2b3c.qcow2"
+    vms = {f"{_FOLDER}/{vm.domain_name}.qcow2": vm for vm in host.vms.select_related("load")}
+    rows = [(base.rpartition("/")[2], base, "qcow2", 64, 15, "")]
+    for path, vm in vms.items():
+        used = vm.load.disk_used_mib if hasattr(vm, "load") else 3
+        rows.append((path.rpartition("/")[2], path, "qcow2", vm.disk_mib, used, base))
+    return rows, {path: vm.pk for path, vm in vms.items()}
 
 
 def people() -> dict[str, User]:

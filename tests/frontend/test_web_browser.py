@@ -24,6 +24,7 @@ from vrabec.models.users import User
 from vrabec.models.vms import Seen, Vm
 from vrabec.services import facts, vms, whereabouts
 from vrabec.services.networks import share_network
+from vrabec.services.pools import keep_pools
 from vrabec.services.templates import share_template
 
 __all__ = ["controller"]
@@ -134,7 +135,8 @@ def paths(site: Site) -> list[str]:
         "/networks",
         "/projects",
     ]
-    lists += ["/templates/tiny/projects", "/mail"]
+    pool = keep_pools(site.host.pk, [{"name": "vrabec", "kind": "dir", "path": "/srv", "is_active": True}])
+    lists += ["/templates/tiny/projects", "/mail", "/storage", f"/storage/{pool['vrabec']}"]
     rest = ["/activity", "/account", "/account/password", "/machines/new", "/machines/999999", "/sign-in"]
     tabs = [
         f"{one}/{tab}" for tab in ("activity", "delete", "hardware", "xml", "rename", "clone", "describe")
