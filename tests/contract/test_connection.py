@@ -1,6 +1,7 @@
 """Connections to hosts that refuse, hang or vanish: every call ends in time, with Unavailable."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from tests.lab import LabHost, TestFleetHost
 from vrabec.hypervisor import connection, domains, events
 from vrabec.hypervisor.connection import HUNG_CALL_LIMIT_S, HostConnection
 from vrabec.hypervisor.spec import Event, EventKind
-from vrabec.lib.errors import Unavailable
+from vrabec.lib.errors import HostError, Unavailable
 
 SLACK_S = 4
 OPEN_LIMIT_S = 2
@@ -119,6 +120,16 @@ def test_a_hung_host_holds_nobody_for_ever(site: Site) -> None:
     asked.close()
     with connection.open_host(site.uri) as host:
         ask(host)
+
+
+def test_a_host_whose_libvirt_is_too_old_is_refused_with_both_versions(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connection.open_host(site.uri) as host:
+        version = connection.version_text(host.raw.getLibVersion())
+    monkeypatch.setattr(connection, "LEAST", 99_001_002)
+    with pytest.raises(HostError, match=rf"is {re.escape(version)}, and must be 99\.1\.2 or newer"):
+        connection.open_host(site.uri)
 
 
 def test_a_host_that_hangs_for_a_moment_is_not_lost(site: Site) -> None:

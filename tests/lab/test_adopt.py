@@ -12,6 +12,7 @@ from tests.lab.fixtures import lab_host
 from tests.lab.host import LabHost
 from tests.lab.sshd import LabSshd
 from tests.service.made_up import end_of
+from vrabec.hypervisor import connection
 from vrabec.hypervisor.reader import Readers
 from vrabec.inventory.turns import Turns
 from vrabec.inventory.watch import HostWatch
@@ -63,6 +64,18 @@ def test_a_host_that_does_not_know_our_key_shows_its_own_all_the_same(server: La
     assert job.state == JobState.FAILED
     assert "add Vrabec's public key" in job.error_message
     assert get_look(SYSTEM, look_id=job.pk).fingerprint == server.fingerprint()
+
+
+def test_a_host_whose_libvirt_is_too_old_is_told_by_the_look_and_is_left_as_it_is(
+    server: LabSshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools = server.host.run("virsh", "pool-list", "--all", "--name")
+    monkeypatch.setattr(connection, "LEAST", 99_000_000)
+    job = end_of(look_at_host(SYSTEM, uri=server.uri()))
+    assert job.state == JobState.FAILED
+    assert job.error_message.endswith("must be 99.0.0 or newer. Upgrade that host.")
+    assert get_look(SYSTEM, look_id=job.pk).found is None
+    assert server.host.run("virsh", "pool-list", "--all", "--name") == pools
 
 
 def test_a_confirmed_host_is_added_and_online_until_its_key_changes(server: LabSshd) -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 from tests.e2e.waiting import wait_until
 from tests.lab import TestFleetHost
 from tests.lab.fixtures import fleet_host
+from vrabec.hypervisor import connection as door
 from vrabec.hypervisor import stats
 from vrabec.hypervisor.reader import Readers
 from vrabec.hypervisor.spec import Event, EventKind
@@ -69,6 +70,17 @@ def test_a_host_that_hung_for_less_than_the_keepalive_is_online_again_without_a_
     wait_until(becomes(host, HostState.UNREACHABLE), "unreachable")
     fleet_host.resume()
     wait_until(becomes(host, HostState.ONLINE), "online again", seconds=10)
+
+
+def test_a_host_whose_libvirt_is_too_old_is_unreachable_and_says_why(
+    host: Host, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(door, "LEAST", 99_000_000)
+    request.getfixturevalue("watched")
+    wait_until(becomes(host, HostState.UNREACHABLE), "unreachable")
+    assert "must be 99.0.0 or newer" in Host.objects.get(pk=host.pk).reason
+    monkeypatch.setattr(door, "LEAST", 0)
+    wait_until(becomes(host, HostState.ONLINE), "online once it was upgraded", seconds=15)
 
 
 def test_a_host_that_came_back_is_not_online_before_it_was_looked_at(

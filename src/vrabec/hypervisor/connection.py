@@ -18,12 +18,17 @@ import libvirt
 
 from vrabec.hypervisor import transport
 from vrabec.hypervisor.errors import translate, translated
-from vrabec.lib.errors import Unavailable
+from vrabec.lib.errors import HostError, Unavailable
 
 KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_COUNT = 3
 HUNG_CALL_LIMIT_S = 20
 """After this long a call to a hung host has failed: interval x (count + 1)."""
+LEAST = 6_000_000
+"""libvirt 6.0: the oldest that keeps what a migration came to until it was asked (migrate.py).
+
+Older ones than 9.0 were not tried.
+"""
 
 _started = threading.Lock()
 _loop: threading.Thread | None = None
@@ -129,7 +134,7 @@ class HostConnection:
 def open_host(uri: str, *, timeout_s: float = 10) -> HostConnection:
     """Connect to a host's libvirt.
 
-    Raises Unavailable when it refuses, or does not answer within `timeout_s`.
+    Raises Unavailable when it refuses, or does not answer within `timeout_s`; HostError for one too old.
     """
     start_event_loop()
     return open_silent(uri, timeout_s=timeout_s)
@@ -151,11 +156,25 @@ def _open(uri: str, cut: _Once) -> libvirt.virConnect:
         # The test driver inside this process has no line to keep alive: libvirt says it cannot.
         with suppress(libvirt.libvirtError):
             raw.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
+        version = raw.getLibVersion()
+        if version < LEAST:
+            raw.close()
     except libvirt.libvirtError as error:
         if cut.done:
             raise Unavailable("The host does not answer.", raw=str(error)) from error
         raise translate(error) from error
+    if version < LEAST:
+        raise HostError(
+            "Its libvirt is too old: it is %(has)s, and must be %(least)s or newer. Upgrade that host.",
+            has=version_text(version),
+            least=version_text(LEAST),
+        )
     return raw
+
+
+def version_text(number: int) -> str:
+    """A version as people write it: libvirt's 9000000 is 9.0.0."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 class _Once:

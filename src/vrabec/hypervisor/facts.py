@@ -9,7 +9,7 @@ import libvirt
 from lxml import etree
 
 from vrabec.hypervisor import xml
-from vrabec.hypervisor.connection import HostConnection
+from vrabec.hypervisor.connection import HostConnection, version_text
 from vrabec.hypervisor.needs import offers_of
 from vrabec.hypervisor.spec import USER_NETWORK, HostFacts
 
@@ -58,8 +58,3 @@ def domain_types(capabilities: etree._Element, arch: str) -> tuple[str, ...]:
         if inside is not None and inside.get("name") == arch:
             found += [kind for domain in inside.iterfind("domain") if (kind := domain.get("type"))]
     return tuple(dict.fromkeys(found))
-
-
-def version_text(number: int) -> str:
-    """A version as people write it: libvirt's 9000000 is 9.0.0."""
-    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
