@@ -6,8 +6,6 @@ At every pause what `virsh` lists on each host is what our rows say.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +16,19 @@ from tests.e2e.waiting import wait_until
 from tests.lab.engine import engine
 from tests.lab.fixtures import need_lab
 from tests.lab.guests import booting, diskless
-from tests.lab.host import LabHost
 from tests.lab.inside import TICK, inside
 from tests.lab.kept import folder
+from tests.lab.over_ssh import Site, adopt, becomes, standing
 from tests.lab.roots import hypervisor_root, other_suite
-from tests.lab.sshd import LabSshd
-from tests.lab.switch import LabSwitch
 from tests.service.made_up import end_of
 from vrabec.hypervisor import agent, connection, migrate
-from vrabec.hypervisor.xml import parse
 from vrabec.integrations.images import tiny
-from vrabec.inventory.fleet import Fleet
-from vrabec.lib import ssh
 from vrabec.lib.actor import SYSTEM
 from vrabec.lib.errors import Conflict
 from vrabec.models.hosts import Host, HostState
 from vrabec.models.jobs import JobState
 from vrabec.models.projects import Project
-from vrabec.models.vms import Seen, Vm
-from vrabec.services.host_looks import get_look, look_at_host
-from vrabec.services.hosts import add_host
+from vrabec.models.vms import Vm
 from vrabec.services.maintenance import maintain_host, plan_maintenance, resume_host
 from vrabec.services.targets import targets_of
 from vrabec.services.vm_adopt import adopt_vm
@@ -47,50 +38,6 @@ from vrabec.services.ways import uri_of
 __all__ = ["engine"]
 pytestmark = pytest.mark.lab
 NAMES = ("kvm1", "kvm2", "kvm3")
-STATES = {Seen.RUNNING: "running", Seen.OFF: "shut off"}
-
-
-class Site:
-    """The hosts, their ssh servers, and what both sides say of the machines."""
-
-    def __init__(self, servers: dict[str, LabSshd]) -> None:
-        self.servers = servers
-
-    def lab(self, name: str) -> LabHost:
-        return self.servers[name].host
-
-    def virsh(self, name: str) -> set[tuple[str, ...]]:
-        """Each machine and its state, as its host lists them."""
-        listed = self.lab(name).run("virsh", "--quiet", "list", "--all").splitlines()
-        return {tuple(line.split(None, 2)[1:]) for line in listed if line.strip()}
-
-    def rows(self, name: str) -> set[tuple[str, ...]]:
-        """The same, as we show it."""
-        found = Vm.objects.present().filter(host__name=name)
-        return {(vm.domain_name, STATES.get(Seen(vm.seen), "?")) for vm in found}
-
-    def agree(self, *names: str) -> None:
-        """Wait until rows and hosts say the same, of all hosts or of these."""
-        for name in names or NAMES:
-            wait_until(partial(self._agrees, name), f"{name} as it is", seconds=30)
-
-    def _agrees(self, name: str) -> bool:
-        return self.rows(name) == self.virsh(name)
-
-    def make(self, name: str, xml: str) -> None:
-        """As somebody does who has never heard of us."""
-        path = self.lab(name).directory / "machine.xml"
-        path.write_text(xml)
-        self.lab(name).run("virsh", "define", str(path))
-        self.lab(name).run("virsh", "start", parse(xml).findtext("name", ""))
-
-    def definitions(self) -> list[str]:
-        """What all hosts would start."""
-        return [
-            self.lab(name).run("virsh", "dumpxml", "--inactive", machine)
-            for name in NAMES
-            for machine, _ in sorted(self.virsh(name))
-        ]
 
 
 @pytest.fixture
@@ -100,38 +47,9 @@ def site(
     """Two hosts of this Debian and one of another, with a folder in common, and inventory at work."""
     need_lab()
     monkeypatch.setattr(migrate, "LAB_FLAGS", libvirt.VIR_MIGRATE_UNSAFE)
-    settings.VRABEC_SSH_DIR = tmp_path / "keys"
-    settings.VRABEC_IMAGES_DIR = str(tmp_path / "shared")
-    (tmp_path / "shared").mkdir()
-    ssh.ensure_key(settings.VRABEC_SSH_DIR)
-    roots = (None, None, hypervisor_root(other_suite()))
-    directory = tmp_path_factory.mktemp("lab")
-    with ExitStack() as stack:
-        switch = stack.enter_context(LabSwitch(is_reached=True))
-        servers = {}
-        for name, root in zip(NAMES, roots, strict=True):
-            host = LabHost(name, directory / name, storage_mib=64, switch=switch, root=root)
-            servers[name] = stack.enter_context(LabSshd(stack.enter_context(host), tmp_path / name))
-            servers[name].authorize(ssh.public_key(settings.VRABEC_SSH_DIR))
-        fleet = Fleet()
-        fleet.start()
-        stack.callback(fleet.stop)
-        yield Site(servers)
-
-
-def adopt(servers: dict[str, LabSshd]) -> None:
-    """Look, compare the fingerprint with the host's own, add."""
-    looks = {name: look_at_host(SYSTEM, uri=server.uri()) for name, server in servers.items()}
-    for name, job in looks.items():
-        key = get_look(SYSTEM, look_id=end_of(job).pk).fingerprint
-        assert key == servers[name].fingerprint()
-        looks[name] = add_host(SYSTEM, name=name, uri=servers[name].uri(), fingerprint=key)
-    for job in looks.values():
-        assert end_of(job).state == JobState.DONE
-
-
-def becomes(name: str, state: HostState) -> None:
-    wait_until(lambda: Host.objects.get(name=name).state == state, f"{name} {state.label}", seconds=40)
+    roots = dict(zip(NAMES, (None, None, hypervisor_root(other_suite())), strict=True))
+    with standing(roots, tmp_path, tmp_path_factory.mktemp("lab"), settings) as site:
+        yield site
 
 
 def row(name: str) -> Vm:
