@@ -79,6 +79,7 @@ PAGES = {
     "resume": "/hosts",
     "capacity": "/clusters/1/capacity",
     "balance": "/clusters/1/balance",
+    "cluster-access": "/clusters/1/access",
     "menu": "/machines/12",
     "move": "/machines/12",
     "find": "/machines/12",

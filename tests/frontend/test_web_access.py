@@ -362,21 +362,96 @@ def test_a_project_may_be_called_new(site: Site) -> None:
 
 
 def test_fifty_grants_cost_the_queries_of_one(site: Site, here: str) -> None:
-    for path in ("/projects/alpha", f"{here}/access"):
+    cluster = site.host.cluster
+    for who, path, scope in (
+        (site.owner, "/projects/alpha", {"project": site.project}),
+        (site.owner, f"{here}/access", {"vm": site.vm}),
+        (site.administrator, f"/clusters/{site.host.cluster_id}/access", {"cluster": cluster}),
+    ):
         with CaptureQueriesContext(connection) as few:
-            text_of(browser(site.owner), path)
-        scope = {"project": site.project} if path.startswith("/projects") else {"vm": site.vm}
+            text_of(browser(who), path)
         for number in range(50):
-            user = User.objects.create(username=f"u{len(path)}-{number}")
-            group = Group.objects.create(name=f"g{len(path)}-{number}")
+            user = User.objects.create(username=f"u{path}{number}")
+            group = Group.objects.create(name=f"g{path}{number}")
             Membership.objects.create(user=user, group=group)
             Grant.objects.create(user=user, role=VIEWER, **scope)
             Grant.objects.create(group=group, role=VIEWER, **scope)
             Withheld.objects.create(user=user, vm=site.vm, verb="vm.start")
         with CaptureQueriesContext(connection) as many:
-            page = text_of(browser(site.owner), path)
+            page = text_of(browser(who), path)
         assert len(rows(page)) > 100
         assert len(many) == len(few), path
+
+
+# ---- a cluster
+
+
+@pytest.fixture
+def cluster(site: Site) -> str:
+    return f"/clusters/{site.host.cluster_id}"
+
+
+def test_a_cluster_says_who_may_what_on_its_hosts_and_machines(
+    site: Site, group: Group, cluster: str
+) -> None:
+    Grant.objects.create(group=group, cluster=site.host.cluster, role=OPERATOR)
+    client = browser(site.administrator)
+    for path in ("/hosts", f"{cluster}/capacity", f"{cluster}/balance"):
+        assert f'href="{cluster}/access"' in text_of(client, path), path
+    page = text_of(client, f"{cluster}/access")
+    lines = rows(page)
+    assert lines[0].startswith("botany Group, 2 people Operator")
+    assert "Granted on this cluster No end Take back" in lines[0]
+    assert "From the whole site" in lines[1]
+    assert len(lines) == 3
+    assert choices(page) == [OPERATOR, OWNER, MEMBER, VIEWER]
+    assert "sees and uses all machines, makes new ones" not in page
+    assert f'href="{cluster}/access"' in text_of(client, f"/machines/{site.vm.pk}/access")
+
+
+def test_a_role_in_a_cluster_is_given_and_taken_back(site: Site, cluster: str) -> None:
+    form = {"who": "sid", "kind": "user", "role": "operator"}
+    last = now().date() + timedelta(days=40)
+    assert (
+        post(site.administrator, f"{cluster}/grants", until=last.isoformat(), **form) == f"{cluster}/access"
+    )
+    given = Grant.objects.get(user=site.stranger.user, cluster=site.host.cluster)
+    assert (given.role, given.until) == (OPERATOR, last)
+    assert f"{show.day(last)} Take back" in rows(text_of(browser(site.administrator), f"{cluster}/access"))[0]
+    page = post(site.administrator, f"{cluster}/grants", 422, **form | {"who": "nobody"})
+    assert note(page, "who") == "There is no user named nobody."
+    page = post(site.administrator, f"{cluster}/grants", 422, **form | {"role": "administrator"})
+    assert "on the whole site alone" in note(page, "role")
+    assert post(site.administrator, f"/grants/{given.pk}/take") == f"{cluster}/access"
+    record = text_of(browser(site.administrator), "/activity")
+    assert "Give sid the role operator on default" in record
+    assert not Grant.objects.filter(pk=given.pk).exists()
+
+
+def test_who_looks_after_a_cluster_gives_no_role_on_it(site: Site, cluster: str) -> None:
+    Grant.objects.create(user=site.stranger.user, cluster=site.host.cluster, role=OPERATOR)
+    form = {"who": "nobody", "kind": "user", "role": "viewer"}
+    for who in (site.operator, site.stranger):
+        client = browser(who)
+        assert "/access" not in text_of(client, "/hosts")
+        assert f"{cluster}/access" not in text_of(client, f"{cluster}/balance")
+        text_of(client, f"{cluster}/access", 403)
+        assert "There is no user" not in post(who, f"{cluster}/grants", 403, **form)
+    text_of(browser(site.administrator), "/clusters/999999/access", 404)
+    own = Grant.objects.get(user=site.stranger.user, cluster=site.host.cluster)
+    assert f'href="{cluster}/capacity"' not in text_of(browser(site.stranger), f"{cluster}/balance")
+    assert post(site.stranger, f"/grants/{own.pk}/take") == "/"
+
+
+def test_roles_of_hosts_alone_are_offered_in_a_cluster_and_of_projects_are_not(
+    site: Site, here: str, cluster: str
+) -> None:
+    Role.objects.create(name="racks", verb_line=" host.list host.maintain ")
+    Role.objects.create(name="shelves", verb_line=" pool.list ")
+    Role.objects.create(name="clerks", verb_line=" project.view vm.create ")
+    assert choices(text_of(browser(site.administrator), f"{cluster}/access"))[4:] == ["racks", "shelves"]
+    assert choices(text_of(browser(site.administrator), "/projects/alpha"))[-1] == "clerks"
+    assert "racks" not in choices(text_of(browser(site.administrator), f"{here}/access"))
 
 
 # ---- the whole site

@@ -45,6 +45,10 @@ _WITHIN = frozenset(verb for verb in GRANTABLE if verb.startswith(("vm.", "job."
     "project.create"
 }
 """Verbs that say something of a project or of what is in it."""
+_ON_CLUSTERS = (
+    ON_MACHINES | frozenset(verb for verb in GRANTABLE if verb.startswith(("host.", "cluster.", "pool.")))
+) - {"host.add", "host.look", "cluster.create", "cluster.capacity"}
+"""Verbs that say something of a cluster, its hosts, or the machines on them: projects are in none."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,16 @@ def offers(actor: Actor, *, scope: Scope | None) -> list[Offer]:
 
 
 def _has_use(role: Described, scope: Scope | None) -> bool:
+    return scope is None or (role.name != ADMINISTRATOR and bool(role.verbs & verbs_on(scope)))
+
+
+def verbs_on(scope: Scope | None) -> frozenset[str]:
+    """The verbs that say something of the scope, or of what lies in it."""
     if scope is None:
-        return True
-    on_it = ON_MACHINES if isinstance(scope, Vm) else _WITHIN
-    return role.name != ADMINISTRATOR and bool(role.verbs & on_it)
+        return GRANTABLE
+    if isinstance(scope, Project):
+        return _WITHIN
+    return ON_MACHINES if isinstance(scope, Vm) else _ON_CLUSTERS
 
 
 def scope_of(grant: Grant) -> Scope | None:

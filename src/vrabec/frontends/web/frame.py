@@ -19,6 +19,7 @@ OPEN_JOBS_COOKIE = "vrabec_jobs"
 OPEN_TREE_COOKIE = "vrabec_tree"
 _MAX_OPEN = 40
 _WITHIN = {
+    "hosts": ("cluster-capacity", "cluster-balance", "cluster-access"),
     "pools": ("pool",),
     "templates": ("networks", "network-share", "template-share"),
     "projects": ("project",),

@@ -38,6 +38,7 @@ _HERE = {
     "owner": gettext_noop("Owner of this machine"),
     "vm": gettext_noop("Granted on this machine"),
     "project": gettext_noop("Granted on this project"),
+    "cluster": gettext_noop("Granted on this cluster"),
     "site": gettext_noop("Granted on the whole site"),
 }
 _FROM = {
@@ -137,19 +138,20 @@ def left(request: PageRequest, scope: Scope | None) -> str:
     if isinstance(scope, Project):
         seen = may(actor, "project.view", scope)
         return reverse("project", args=[scope.name]) if seen else reverse("projects")
+    if isinstance(scope, Cluster):
+        return _page_of(actor, scope) or "/"
     return reverse("site-access") if may(actor, "site.share") else "/"
 
 
 def cards(request: PageRequest, scope: Scope | None, form: Filled | None = None) -> dict[str, Any]:
     """What "Who may do what" and "Add a grant" need. Raises Forbidden."""
     offered = access.offers(request.actor, scope=scope)
-    on_one = isinstance(scope, Vm)
     choices = [offer.role for offer in offered if offer.has_use and offer.in_reach]
     lines = _Lines(request.actor, scope, offered).all()
     return {
         "lines": lines,
         "grant_count": sum(line.is_grant for line in lines),
-        "choices": [(role.name, role_title(role), role_words(role, on_one=on_one)) for role in choices],
+        "choices": [(role.name, role_title(role), role_words(role, on=_kind(scope))) for role in choices],
         "give": form or Filled(dict.fromkeys(GIVE, "")),
     }
 
@@ -204,14 +206,13 @@ class _Lines:
     def _line(self, holder: Holder, members: int, role: str, **more: Any) -> Line:
         kept = self._kept.pop(_key(holder.row), [])
         described = self._offers[role].role if role in self._offers else Described(role, "", frozenset())
-        on_one = isinstance(self._scope, Vm)
-        values: dict[str, Any] = {"grant_id": 0, "place": "", "href": ""} | more
+        here, values = _kind(self._scope), {"grant_id": 0, "place": "", "href": "", **more}
         return Line(
             name=_shown(holder.row),
             second=_second(holder.row, members),
             is_group=holder.group is not None,
             title=role_title(described) if role else "",
-            words=role_words(described, on_one=on_one) if role else gettext("no role of their own here"),
+            words=role_words(described, on=here) if role else gettext("no role of their own here"),
             withheld=tuple(
                 Kept(row.pk, act_of(row.verb), access.may_give_back(self._actor, row)) for row in kept
             ),
@@ -229,9 +230,11 @@ class _Lines:
 def _page_of(actor: Actor, on: Scope) -> str:
     if isinstance(on, Project):
         return reverse("project", args=[on.name]) if may(actor, "project.view", on) else ""
-    if isinstance(on, Cluster):
-        return reverse("cluster-capacity", args=[on.pk]) if may(actor, "cluster.capacity", on) else ""
-    return ""
+    if not isinstance(on, Cluster):
+        return ""
+    if may(actor, "site.share") and may(actor, "cluster.list", on):
+        return reverse("cluster-access", args=[on.pk])
+    return reverse("cluster-capacity", args=[on.pk]) if may(actor, "cluster.capacity") else ""
 
 
 def _withheld(actor: Actor, vm: Vm) -> dict[tuple[str, int], list[Withheld]]:

@@ -126,7 +126,7 @@ def _line(row: Grant, role: Described, places: _Places) -> Line:
     return Line(
         place=places.of(scope_of(row)),
         title=role_title(role),
-        words=role_words(role, on_one=row.vm_id is not None),
+        words=role_words(role, on="vm" if row.vm_id else "cluster" if row.cluster_id else ""),
         group=row.group.title or row.group.name if row.group else "",
         group_id=row.group_id or 0,
         until=show.day(row.until) if row.until else "",

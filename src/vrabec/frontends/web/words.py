@@ -87,6 +87,9 @@ _ON_ONE = {
     VIEWER: gettext_noop("sees it, its charts and activity"),
 }
 """Of a single machine."""
+_ON_CLUSTER = {MEMBER: gettext_noop("sees and uses all machines")}
+"""Of a cluster: nobody makes machines by a role there."""
+_WORDS = {"vm": _ROLES | _ON_ONE, "cluster": _ROLES | _ON_CLUSTER}
 _FEW = 4
 
 
@@ -109,9 +112,9 @@ def role_title(role: Described) -> str:
     return gettext(role.title) if role.title and role.is_built_in else role.title or role.name
 
 
-def role_words(role: Described, *, on_one: bool = False) -> str:
-    """What a role may, in a few words; `on_one` machine or in general."""
-    known = _ROLES | _ON_ONE if on_one else _ROLES
+def role_words(role: Described, *, on: str = "") -> str:
+    """What a role may, in a few words: on a machine ("vm"), in a cluster, or in general."""
+    known = _WORDS.get(on, _ROLES)
     if role.is_built_in and role.name in known:
         return gettext(known[role.name])
     acts = [act_of(verb) for verb in sorted(role.verbs)]
