@@ -122,6 +122,46 @@ class Grant(TypedDict):
     created_at: str
 
 
+class Way(RoleOnSite):
+    """A role that reaches somebody, by a group, or by name (None).
+
+    Who `owns` a machine has the role of an owner on it without a grant.
+    """
+
+    group: str | None
+    owns: bool
+
+
+class Kept(TypedDict):
+    """A verb that is withheld from somebody, by a group or by name (None)."""
+
+    verb: str
+    group: str | None
+
+
+class Reached(TypedDict):
+    """A person, and all that they may in the end: `verbs`.
+
+    For who may not see groups a group is one of the list, too, and nobody has anything by it in their own
+    row.
+    """
+
+    user: str | None
+    group: str | None
+    ways: list[Way]
+    withheld: list[Kept]
+    verbs: list[str]
+
+
+class PeoplePage(TypedDict):
+    """One page of people, by their names, and how many there are."""
+
+    items: list[Reached]
+    total: int
+    page: int
+    per_page: int
+
+
 class Withheld(TypedDict):
     """A verb that a user or a group may not do on a machine."""
 

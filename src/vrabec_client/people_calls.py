@@ -139,6 +139,13 @@ class PeopleCalls(Calls):
         """
         return cast("list[people.Grant]", self._get("/grants", dict(on)))
 
+    def list_people(
+        self, *, page: int = 1, per_page: int = 50, **on: Unpack[people.Scope]
+    ) -> people.PeoplePage:
+        """Who, in the end, may what there, and why. Raises NotFound, Invalid, Forbidden."""
+        asked = {"page": page, "per_page": per_page, **on}
+        return cast("people.PeoplePage", self._get("/grants/people", asked))
+
     def give(
         self, role: str, *, user: str = "", group: str = "", **on: Unpack[people.GrantWish]
     ) -> people.Grant:

@@ -69,6 +69,7 @@ def scene(controller: Controller) -> Iterator[dict[str, str]]:
             "machine": one,
             "pool": f"/storage/{client.find_pool('vrabec')['id']}",
             "create": "/machines/new",
+            "machine-access-by-person": f"{one}/access?by=person",
             "cluster-access": f"/clusters/{client.list_clusters()[0]['id']}/access",
             "view-save": "/views/new?state=running",
             "all-columns": f"/?cols={'.'.join(COLUMNS)}",

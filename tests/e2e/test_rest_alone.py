@@ -223,6 +223,9 @@ def a_machine_is_shared(rest: Rest, one: str) -> None:
     rest("PUT", f"{one}/owner", {"user": "petr"}, status=422)
     assert rest("PUT", f"{one}/owner", {}) == {"user": None, "group": None}
     assert grant["id"] in [row["id"] for row in rest("GET", f"/grants?vm={vm_id}")]
+    [petr] = [row for row in rest("GET", f"/grants/people?vm={vm_id}")["items"] if row["user"] == "petr"]
+    assert [(way["role"], way["scope"]) for way in petr["ways"]] == [("owner", "vm")]
+    assert "vm.delete" in petr["verbs"]
     rest("DELETE", f"/grants/{grant['id']}", status=204)
     rest("DELETE", f"/users/{user['id']}", status=204)
     leases_begin_and_end(rest, one)

@@ -49,6 +49,7 @@ PAGES = {
     "templates": "/templates",
     "projects": "/projects",
     "access": "/machines/12/access?person=inigo&may=vm.power_off",
+    "access-by-person": "/machines/12/access?by=person",
     "access-refused": "/machines/12/access",
     "project": "/projects/studium",
     "people": "/people",

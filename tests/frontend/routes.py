@@ -34,7 +34,7 @@ HEARD_OF_BY = {
     "request-answer": ("owner", "operator", "administrator"),
 }
 """Routes about what nobody else hears of."""
-ASKED = {"list_grants": "site.share", "give": "project.share"}
+ASKED = {"list_grants": "site.share", "list_people": "site.share", "give": "project.share"}
 """What routes ask for that are about any scope, as they are called here."""
 
 

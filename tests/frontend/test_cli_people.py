@@ -13,7 +13,7 @@ from tests.frontend.controller import controller, engine
 from vrabec.lib.clock import now
 from vrabec.models.factors import Passkey
 from vrabec.models.grants import Grant, Withheld
-from vrabec.models.users import Group, User
+from vrabec.models.users import Group, Membership, User
 from vrabec.models.vms import Vm
 
 __all__ = ["command", "controller", "engine", "home", "signed_in", "vrabec"]
@@ -203,3 +203,29 @@ def test_the_record_is_searched_and_printed_as_json_lines(site: Site, vrabec: Vr
     assert [json.loads(line)["subject"] for line in lines] == ["zoology", "botany"]
     assert vrabec("activity", "--until", "2020-01-01").err == "There are no lines.\n"
     assert vrabec("activity", "--since", "yesterday").status == 5
+
+
+def test_who_may_what_in_the_end_is_printed_by_person(
+    site: Site, vrabec: Vrabec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vrabec_client.cli.grants.MOST", 2)
+    group = Group.objects.create(name="botany")
+    Membership.objects.create(group=group, user=site.viewer.user)
+    last = now().date() + timedelta(days=9)
+    Grant.objects.create(group=group, vm=site.vm, role="member", until=last)
+    Withheld.objects.create(group=group, vm=site.vm, verb="vm.delete")
+    Vm.objects.update(owner=site.teammate.user)
+    listing = ("grant", "list", "--by-person", "--vm", "web")
+    said = vrabec(*listing)
+    rows = {line.split()[0]: line for line in said.out.splitlines()}
+    assert list(rows) == ["USER", "ada", "olga", "oto", "tom", "vera"]
+    assert f"member on web by the group botany until {last}; viewer on alpha" in rows["vera"]
+    assert rows["vera"].endswith("vm.delete (from the group botany)")
+    assert "owner of web; member on alpha" in rows["tom"]
+    assert "administrator on the whole site" in rows["ada"]
+    assert said.err == ""
+    found = {row["user"]: row for row in vrabec(*listing, "-o", "json").data}
+    assert "vm.start" in found["vera"]["verbs"]
+    assert "vm.delete" not in found["vera"]["verbs"]
+    assert "not both" in vrabec("grant", "list", "--by-person", "--user", "tom").err
+    assert len(vrabec("grant", "list", "--by-person", "-o", "json").data) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,9 +13,11 @@ from vrabec_client.cli.app import App, Command, Group, pass_app
 from vrabec_client.cli.output import Column, plain, plain_lines, table, when
 from vrabec_client.cli.vms import vm_argument
 from vrabec_client.errors import NotFound
-from vrabec_client.people import Grant, Scope
+from vrabec_client.people import Grant, Kept, Reached, Scope, Way
 
 FORBIDDEN = 4
+MOST = 500
+"""Rows that one answer holds."""
 F = TypeVar("F", bound=Callable[..., Any])
 _GRANTS: tuple[Column, ...] = (
     ("ID", lambda grant: grant["id"]),
@@ -25,6 +28,13 @@ _GRANTS: tuple[Column, ...] = (
     ("NAME", lambda grant: grant["name"]),
     ("UNTIL", lambda grant: grant["until"]),
     ("SINCE", lambda grant: when(grant["created_at"])),
+)
+_PEOPLE: tuple[Column, ...] = (
+    ("USER", lambda row: row["user"]),
+    ("GROUP", lambda row: row["group"]),
+    ("VERBS", lambda row: len(row["verbs"])),
+    ("BECAUSE", lambda row: "; ".join(_way(way) for way in row["ways"])),
+    ("WITHHELD", lambda row: ", ".join(_kept(kept) for kept in row["withheld"])),
 )
 _WITHHELD: tuple[Column, ...] = (
     ("VERB", lambda row: row["verb"]),
@@ -63,6 +73,18 @@ def _scope(app: App, project: str, vm: str, cluster: str) -> Scope:
     return scope
 
 
+def _way(way: Way) -> str:
+    """As "member on alpha by the group botany until 2027-01-31"."""
+    where = way["name"] or "the whole site"
+    what = f"owner of {where}" if way["owns"] else f"{way['role']} on {where}"
+    by = f" by the group {way['group']}" if way["group"] else ""
+    return what + by + (f" until {way['until']}" if way["until"] else "")
+
+
+def _kept(kept: Kept) -> str:
+    return kept["verb"] + (f" (from the group {kept['group']})" if kept["group"] else "")
+
+
 @click.group(cls=Group)
 def grant() -> None:
     """Who has which role where."""
@@ -71,14 +93,17 @@ def grant() -> None:
 @grant.command("list")
 @holder_options
 @scope_options
+@click.option("--by-person", is_flag=True, help="Who, in the end, may how much there, and why: one row each.")
 @pass_app
-def list_(app: App, /, user: str, group: str, **on: str) -> None:
+def list_(app: App, /, user: str, group: str, by_person: bool, **on: str) -> None:
     """List who has which role there, also by what it lies in; or all that a user or a group has.
 
     What you have yourself you may always list, with --user and your name.
     """
+    if by_person and not (user or group):
+        return _by_person(app, _scope(app, **on))
     if user or group:
-        if any(on.values()):
+        if by_person or any(on.values()):
             raise click.UsageError("Name a place, or a user or a group, not both.")
         found = app.client.list_grants(user=user, group=group)
     else:
@@ -86,6 +111,20 @@ def list_(app: App, /, user: str, group: str, **on: str) -> None:
     app.show(found, lambda: table(_GRANTS, found))
     if not found:
         app.say("Nothing is given.")
+    return None
+
+
+def _by_person(app: App, on: Scope) -> None:
+    """All who are reached; as JSON with the names of their verbs."""
+    found: list[Reached] = []
+    for page in itertools.count(1):
+        items = app.client.list_people(page=page, per_page=MOST, **on)["items"]
+        found += items
+        if len(items) < MOST:
+            break
+    app.show(found, lambda: table(_PEOPLE, found))
+    if any(row["group"] for row in found):
+        app.say("A group stands for all who are in it: you may not see who they are.")
 
 
 @grant.command()

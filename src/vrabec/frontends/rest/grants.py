@@ -9,12 +9,13 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from vrabec.frontends.rest.access import AUTH, action, actor
-from vrabec.frontends.rest.people import Name, role_on
-from vrabec.frontends.rest.schemas import Body, answers
+from vrabec.frontends.rest.people import Name, RoleOnSite, role_on
+from vrabec.frontends.rest.schemas import Body, Page, PerPage, answers
 from vrabec.models.grants import Grant, Withheld
 from vrabec.services import access, held
 from vrabec.services import why as reasons
 from vrabec.services.access import Where
+from vrabec.services.by_person import People, Reached, Way
 from vrabec.services.holders import holder_named
 from vrabec.services.vms import get_vm
 
@@ -90,6 +91,73 @@ class GrantOut(Schema):
         )
 
 
+class WayOut(RoleOnSite):
+    """A role that reaches somebody, by a `group` or by name; null: by name.
+
+    Who `owns` a machine has the role of an owner on it without a grant.
+    """
+
+    group: str | None
+    owns: bool
+
+    @staticmethod
+    def of(way: Way) -> WayOut:
+        """The schema of a way."""
+        return WayOut(
+            role=way.role.name,
+            scope=(way.on._meta.model_name or "") if way.on else "site",
+            name=way.on.name if way.on else "",
+            until=way.until,
+            group=way.group.name if way.group else None,
+            owns=way.owns,
+        )
+
+
+class KeptOut(Schema):
+    """A verb that is withheld from somebody, by name or by a `group`."""
+
+    verb: str
+    group: str | None
+
+
+class ReachedOut(Schema):
+    """A person, and all that they may there in the end: `verbs`.
+
+    For who may not see groups a group is one of the list, too, and nobody has anything by it in their own
+    row.
+    """
+
+    user: str | None
+    group: str | None
+    ways: list[WayOut]
+    withheld: list[KeptOut]
+    verbs: list[str]
+
+    @staticmethod
+    def of(row: Reached) -> ReachedOut:
+        """The schema of a row."""
+        user, group = row.holder.user, row.holder.group
+        return ReachedOut(
+            user=user.username if user else None,
+            group=group.name if group else None,
+            ways=[WayOut.of(way) for way in row.ways],
+            withheld=[
+                KeptOut(verb=kept.verb, group=kept.group.name if kept.group else None)
+                for kept in row.withheld
+            ],
+            verbs=sorted(row.verbs),
+        )
+
+
+class PeoplePage(Schema):
+    """One page of people, by their names, and how many there are."""
+
+    items: list[ReachedOut]
+    total: int
+    page: int
+    per_page: int
+
+
 class WithheldIn(HolderIn):
     """A verb that a user or a group may not do on the machine."""
 
@@ -142,6 +210,18 @@ def list_grants(request: HttpRequest, on: Query[HeldIn]) -> list[GrantOut]:
         return [GrantOut.of(row) for row in held.list_held(who, holder=holder)]
     rows = access.list_grants(who, scope=access.scope_at(who, on.where))
     return [GrantOut.of(row) for row in rows]
+
+
+@router.get("/grants/people", response=answers({200: PeoplePage}), operation_id="list_people")
+@action("grant.list")
+def list_people(
+    request: HttpRequest, on: Query[ScopeIn], page: Page = 1, per_page: PerPage = 50
+) -> PeoplePage:
+    """Who, in the end, may what there, by name and by groups, and why; closed accounts are left out."""
+    who = actor(request)
+    found = People(who, scope=access.scope_at(who, on.where))
+    items = [ReachedOut.of(row) for row in found[(page - 1) * per_page : page * per_page]]
+    return PeoplePage(items=items, total=found.count(), page=page, per_page=per_page)
 
 
 @router.post("/grants", response=answers({201: GrantOut}), operation_id="give")

@@ -10,9 +10,9 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext
 
-from vrabec.frontends.web import show
+from vrabec.frontends.web import by_person, reasons, show
 from vrabec.frontends.web.access import PageRequest, page, see_other
 from vrabec.frontends.web.forms import Problem, day_of, problems_of
 from vrabec.frontends.web.words import act_of, role_title, role_words
@@ -33,19 +33,6 @@ from vrabec.services.roles import Described
 
 MAX_TYPED = 1000
 GIVE = ("who", "kind", "role", "until")
-_NEAREST_FIRST = ("vm", "project", "cluster", "site")
-_HERE = {
-    "owner": gettext_noop("Owner of this machine"),
-    "vm": gettext_noop("Granted on this machine"),
-    "project": gettext_noop("Granted on this project"),
-    "cluster": gettext_noop("Granted on this cluster"),
-    "site": gettext_noop("Granted on the whole site"),
-}
-_FROM = {
-    "project": gettext_noop("From the project"),
-    "cluster": gettext_noop("From the cluster"),
-    "site": gettext_noop("From the whole site"),
-}
 
 
 @dataclass(frozen=True)
@@ -139,7 +126,7 @@ def left(request: PageRequest, scope: Scope | None) -> str:
         seen = may(actor, "project.view", scope)
         return reverse("project", args=[scope.name]) if seen else reverse("projects")
     if isinstance(scope, Cluster):
-        return _page_of(actor, scope) or "/"
+        return reasons.page_of(actor, scope) or "/"
     return reverse("site-access") if may(actor, "site.share") else "/"
 
 
@@ -147,13 +134,20 @@ def cards(request: PageRequest, scope: Scope | None, form: Filled | None = None)
     """What "Who may do what" and "Add a grant" need. Raises Forbidden."""
     offered = access.offers(request.actor, scope=scope)
     choices = [offer.role for offer in offered if offer.has_use and offer.in_reach]
-    lines = _Lines(request.actor, scope, offered).all()
+    kind = reasons.kind_of(scope)
+    by_whom = request.method != "POST" and request.GET.get("by") == "person"
     return {
-        "lines": lines,
-        "grant_count": sum(line.is_grant for line in lines),
-        "choices": [(role.name, role_title(role), role_words(role, on=_kind(scope))) for role in choices],
+        "by": "person" if by_whom else "grant",
+        "list_at": reasons.list_at(scope),
+        "choices": [(role.name, role_title(role), role_words(role, on=kind)) for role in choices],
         "give": form or Filled(dict.fromkeys(GIVE, "")),
+        **(by_person.about(request, scope) if by_whom else _by_grant(request.actor, scope, offered)),
     }
+
+
+def _by_grant(actor: Actor, scope: Scope | None, offered: Iterable[Offer]) -> dict[str, Any]:
+    lines = _Lines(actor, scope, offered).all()
+    return {"lines": lines, "grant_count": sum(line.is_grant for line in lines)}
 
 
 class _Lines:
@@ -163,14 +157,14 @@ class _Lines:
         self._actor, self._scope = actor, scope
         self._offers = {offer.role.name: offer for offer in offered}
         self._kept = _withheld(actor, scope) if isinstance(scope, Vm) else {}
-        self._places: dict[tuple[str, int], str] = {}
+        self._places = reasons.Places(actor)
 
     def all(self) -> list[Line]:
         """The owner, then grants from the nearest, then who has none and lacks something."""
         found = [self._owner(self._scope)] if isinstance(self._scope, Vm) else []
         rows = access.list_grants(self._actor, scope=self._scope)
         rows = rows.annotate(member_count=Count("group__memberships"))
-        nearest = sorted(rows, key=lambda row: _NEAREST_FIRST.index(_kind(access.scope_of(row))))
+        nearest = sorted(rows, key=lambda row: reasons.width(access.scope_of(row)))
         found += [self._grant(row) for row in nearest]
         return [line for line in found if line] + [self._rest(holder) for holder in list(self._kept)]
 
@@ -179,23 +173,22 @@ class _Lines:
         if not holder.name:
             return None
         members = vm.owner_group.memberships.count() if vm.owner_group else 0
-        return self._line(holder, members, OWNER, because=gettext(_HERE["owner"]), kind="vm")
+        return self._line(holder, members, OWNER, because=reasons.because(vm, vm, owns=True), kind="vm")
 
     def _grant(self, row: Grant) -> Line:
         on, offer = access.scope_of(row), self._offers.get(row.role)
-        kind, is_here = _kind(on), on == self._scope
-        can_take = is_here and (row.user_id == self._actor.user_id or offer is None or offer.in_reach)
+        in_reach = row.user_id == self._actor.user_id or offer is None or offer.in_reach
         return self._line(
             Holder(row.user, row.group),
             row.member_count,  # type: ignore[attr-defined]
             row.role,
             is_grant=True,
-            grant_id=row.pk if can_take else 0,
-            kind=kind,
+            grant_id=row.pk if on == self._scope and in_reach else 0,
+            kind=reasons.kind_of(on),
             until=show.day(row.until) if row.until else "",
-            because=gettext(_HERE[kind] if is_here else _FROM[kind]),
-            place="" if is_here or on is None else _shown(on),
-            href="" if is_here or on is None else self._href(on),
+            because=reasons.because(on, self._scope),
+            place=reasons.place(on, self._scope),
+            href=self._places.href(on, self._scope),
         )
 
     def _rest(self, holder: tuple[str, int]) -> Line:
@@ -206,10 +199,10 @@ class _Lines:
     def _line(self, holder: Holder, members: int, role: str, **more: Any) -> Line:
         kept = self._kept.pop(_key(holder.row), [])
         described = self._offers[role].role if role in self._offers else Described(role, "", frozenset())
-        here, values = _kind(self._scope), {"grant_id": 0, "place": "", "href": "", **more}
+        here, values = reasons.kind_of(self._scope), {"grant_id": 0, "place": "", "href": "", **more}
         return Line(
-            name=_shown(holder.row),
-            second=_second(holder.row, members),
+            name=reasons.shown(holder.row),
+            second=reasons.second(holder.row, members),
             is_group=holder.group is not None,
             title=role_title(described) if role else "",
             words=role_words(described, on=here) if role else gettext("no role of their own here"),
@@ -218,23 +211,6 @@ class _Lines:
             ),
             **values,
         )
-
-    def _href(self, on: Scope) -> str:
-        """The page of a scope, where the reader may open it: asked once for each."""
-        key = (_kind(on), on.pk)
-        if key not in self._places:
-            self._places[key] = _page_of(self._actor, on)
-        return self._places[key]
-
-
-def _page_of(actor: Actor, on: Scope) -> str:
-    if isinstance(on, Project):
-        return reverse("project", args=[on.name]) if may(actor, "project.view", on) else ""
-    if not isinstance(on, Cluster):
-        return ""
-    if may(actor, "site.share") and may(actor, "cluster.list", on):
-        return reverse("cluster-access", args=[on.pk])
-    return reverse("cluster-capacity", args=[on.pk]) if may(actor, "cluster.capacity") else ""
 
 
 def _withheld(actor: Actor, vm: Vm) -> dict[tuple[str, int], list[Withheld]]:
@@ -246,21 +222,3 @@ def _withheld(actor: Actor, vm: Vm) -> dict[tuple[str, int], list[Withheld]]:
 
 def _key(row: User | Group) -> tuple[str, int]:
     return (row._meta.model_name or "", row.pk)
-
-
-def _kind(scope: Scope | None) -> str:
-    return (scope._meta.model_name or "") if scope else "site"
-
-
-def _shown(row: User | Group | Scope) -> str:
-    if isinstance(row, Group):
-        return row.title or row.name
-    return row.shown_name if isinstance(row, (User, Project)) else row.name
-
-
-def _second(row: User | Group, members: int) -> str:
-    """What stands under the name: the one by which it is named, and of groups how large it is."""
-    if isinstance(row, User):
-        return row.username if row.full_name else ""
-    words = ngettext("Group, %(n)s person", "Group, %(n)s people", members) % {"n": members}
-    return f"{row.name} · {words}" if row.title else words

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 
-Row = TypeVar("Row", bound=Model)
+Row_co = TypeVar("Row_co", covariant=True)
 PER_PAGE = 50
 _MAX_PAGE = 100_000
 
@@ -43,7 +43,17 @@ def page_number(given: QueryDict) -> int:
     return max(1, min(int(text), _MAX_PAGE)) if text.isascii() and text.isdigit() else 1
 
 
-def paged(request: HttpRequest, rows: QuerySet[Row]) -> tuple[list[Row], Pager]:
+class Rows(Protocol[Row_co]):
+    """A query, or what is read in parts like one."""
+
+    def count(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, part: slice) -> Iterable[Row_co]:
+        """Those from `start` to before `stop`."""
+
+
+def paged(request: HttpRequest, rows: Rows[Row_co]) -> tuple[list[Row_co], Pager]:
     """The rows asked for and where they stand: two queries. Past the end the last page is given."""
     total = rows.count()
     asked = Pager(page_number(request.GET), total)

@@ -117,7 +117,12 @@ def role_words(role: Described, *, on: str = "") -> str:
     known = _WORDS.get(on, _ROLES)
     if role.is_built_in and role.name in known:
         return gettext(known[role.name])
-    acts = [act_of(verb) for verb in sorted(role.verbs)]
+    return acts_of(role.verbs)
+
+
+def acts_of(verbs: Iterable[str]) -> str:
+    """The first few: "console, pause and 3 more"."""
+    acts = [act_of(verb) for verb in sorted(verbs)]
     more = len(acts) - _FEW
     if more <= 0:
         return ", ".join(acts)
