@@ -15,6 +15,7 @@ from vrabec.frontends.rest.monitoring import urlpatterns as monitoring
 from vrabec.frontends.web.urls import urlpatterns
 from vrabec.models.roles import BUILT_IN, MEMBER, OPERATOR, OWNER, VIEWER
 from vrabec.services.permissions import ACTIONS, NARROW, Level
+from vrabec.services.verb_words import WORDS
 
 CAST = ("nobody", "expired", "narrow", "stranger", "viewer", "teammate", "owner", "operator", "administrator")
 NARROW_VERBS = ("vm.view", "vm.start")
@@ -133,15 +134,22 @@ def verb_of(route: Route) -> str:
 PAGE = """\
 # Who is answered what
 
-Every way in, the verb that it asks for, and what each of a cast is answered: *yes* is any answer but a
-refusal for want of rights. The tests ask each route as each of them. Who they are: nobody is not signed in;
-the expired token was an owner's; the narrow one is an owner's for `vm.view` and `vm.start` in her project;
-the stranger owns another project; viewer, teammate (a member) and owner are of the project that the route
-is about; operator and administrator are of the whole site. 404 is what somebody gets who may not know that
-it exists, the same as for what does not. Pages send who is not signed in to sign in, and know no tokens.
-How it is decided: [who may do what](../design/policy.md).
+Every way in, the verb that it asks for ([in words](#verbs-that-roles-give)), and what each of a cast is
+answered: *yes* is any answer but a refusal for want of rights. The tests ask each route as each of them.
+Who they are: nobody is not signed in; the expired token was an owner's; the narrow one is an owner's for
+`vm.view` and `vm.start` in her project; the stranger owns another project; viewer, teammate (a member) and
+owner are of the project that the route is about; operator and administrator are of the whole site. 404 is
+what somebody gets who may not know that it exists, the same as for what does not. Pages send who is not
+signed in to sign in, and know no tokens. How it is decided: [who may do what](../design/policy.md).
 """
 HEAD = ("", "verb", *CAST)
+VERBS = """
+## Verbs that roles give
+
+What each lets one do, and the built-in roles that have it, beside the administrator, who has all. The other
+verbs need nobody, or somebody who is signed in.
+
+"""
 
 
 def page() -> str:
@@ -152,13 +160,23 @@ def page() -> str:
         ("Events and consoles", live, _answers),
         ("Pages", [route for route in WEB if route.action], _page_answers),
     )
-    return PAGE + "".join(f"\n## {title}\n\n{_table(routes, cells)}" for title, routes, cells in parts)
+    said = "".join(f"\n## {title}\n\n{_answers_of(routes, cells)}" for title, routes, cells in parts)
+    return PAGE + said + VERBS + _table(("verb", "lets one", "roles"), map(_verb, WORDS))
 
 
-def _table(routes: Iterable[Route], cells: Callable[[Route], list[str]]) -> str:
-    rows = [HEAD, tuple("---" for _ in HEAD)]
-    rows += [(f"`{_bare(route)}`", f"`{verb_of(route)}`", *cells(route)) for route in routes]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def _answers_of(routes: Iterable[Route], cells: Callable[[Route], list[str]]) -> str:
+    rows = ((f"`{_bare(route)}`", f"`{verb_of(route)}`", *cells(route)) for route in routes)
+    return _table(HEAD, rows)
+
+
+def _verb(verb: str) -> tuple[str, ...]:
+    roles = [name for name, verbs in BUILT_IN.items() if verb in verbs]
+    return f"`{verb}`", WORDS[verb], ", ".join(reversed(roles)) or "–"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = (head, tuple("---" for _ in head), *rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _bare(route: Route) -> str:
