@@ -16,7 +16,6 @@ from tests.cast import PASSWORD, Site
 from tests.e2e.chromium import DESK, PATIENCE_MS, PHONE, launched
 from tests.frontend.controller import Controller, controller
 from vrabec.frontends.web import show
-from vrabec.models.changes import announce
 from vrabec.models.hosts import Host
 from vrabec.models.jobs import Job, JobState
 from vrabec.models.templates import Template
@@ -257,57 +256,6 @@ def test_the_actions_follow_the_state(visit: Visit, site: Site) -> None:
     expect(page.get_by_role("button", name="Shut down")).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_have_count(0)
     expect(page.get_by_role("button", name="Copy the address")).to_be_visible()
-
-
-def test_a_job_moves_in_the_drawer_and_its_failure_is_announced_once(visit: Visit, site: Site) -> None:
-    page = visit.open("/")
-    settled(page)
-    running = job(site, JobState.RUNNING)
-    announce([("job", running.pk)])
-    page.locator("#jobs > summary").click()
-    row = page.locator(f"#job-{running.pk}")
-    expect(row).to_contain_text("Step 2 of 3: Create the disk")
-    expect(page.locator("#pill")).to_contain_text("1 running")
-    Job.objects.filter(pk=running.pk).update(percent=80)
-    announce([("job", running.pk)])
-    expect(row.locator("progress")).to_have_js_property("value", 80)
-    expect(page.locator("[data-pill-percent]")).to_have_text("80\u202f%")
-    Job.objects.filter(pk=running.pk).update(state=JobState.FAILED, error_template="The host refused.")
-    announce([("job", running.pk)])
-    expect(page.locator("#announce")).to_have_text("Start web: The host refused.")
-    expect(row.get_by_role("button", name="Retry")).to_be_visible()
-    expect(page.locator("#pill")).to_contain_text("1 failed")
-    row.get_by_role("button", name="Dismiss").click()
-    expect(page.locator("#pill")).not_to_contain_text("failed")
-
-
-def test_the_drawer_shows_what_is_active_all_or_ones_own(visit: Visit, site: Site) -> None:
-    page = visit.open("/")
-    settled(page)
-    failed = job(site, JobState.FAILED, error_template="The host refused.")
-    done = job(site, JobState.DONE, created_by=site.administrator.user)
-    announce([("job", failed.pk)])
-    page.locator("#jobs > summary").click()
-    expect(page.locator(f"#job-{failed.pk}")).to_be_visible()
-    expect(page.locator(f"#job-{done.pk}")).to_have_count(0)
-    tabs = page.locator("#jobs-which")
-    expect(tabs.get_by_role("link", name="Active 1")).to_have_attribute("aria-current", "true")
-    tabs.get_by_role("link", name="Mine").click()
-    expect(page.locator(f"#job-{done.pk}")).to_be_visible()
-    expect(page.locator(f"#job-{failed.pk}")).to_have_count(0)
-    expect(tabs.get_by_role("link", name="Mine")).to_be_focused()
-    page.goto("/account")
-    expect(page.locator(f"#job-{done.pk}")).to_be_visible()
-    tabs.get_by_role("link", name="All").click()
-    expect(page.locator("#jobs-body .job")).to_have_count(2)
-    running = job(site, JobState.RUNNING)
-    announce([("job", running.pk)])
-    expect(page.locator(f"#job-{running.pk}")).to_contain_text("Step 2 of 3")
-    expect(page.locator("#pill")).to_contain_text("1 running")
-    Job.objects.filter(pk=running.pk).update(state=JobState.DONE)
-    announce([("job", running.pk)])
-    expect(page.locator(f"#job-{running.pk}")).to_contain_text("Done")
-    expect(page.locator("#pill")).not_to_contain_text("running")
 
 
 def test_hostile_text_from_a_host_stays_text(visit: Visit, site: Site) -> None:

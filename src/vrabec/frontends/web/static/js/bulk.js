@@ -1,5 +1,5 @@
 // Choosing machines of the list: boxes, ranges, keys. What they take, and how many of them, the server says in the bar.
-import { say } from "./shell.js";
+import { bring, say } from "./shell.js";
 
 const WAIT_MS = 60; // a range or a held key is one question
 const CALM_MS = 700; // live changes of the chosen are asked for together
@@ -13,7 +13,7 @@ document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
 document.addEventListener("htmx:afterSwap", onSwap);
 document.addEventListener("vrabec:done", clear);
-document.addEventListener("vrabec:said", () => htmx.ajax("GET", location.href, { target: "#list", swap: "innerHTML" }));
+document.addEventListener("vrabec:said", () => bring(location.href, "#list"));
 document.addEventListener("vrabec:vm", ({ detail }) => {
   const bar = document.getElementById("bulk");
   if (!bar?.contains(document.activeElement) && (all || detail.some((cell) => chosen.has(String(cell.id))))) ask(CALM_MS);

@@ -1,5 +1,6 @@
 // Cells of machines and hosts, changed in place: text and shape only, never the order, never by markup.
 import * as format from "./format.js";
+import { bring } from "./shell.js";
 import { shortTime } from "./times.js";
 
 const seen = new Map(); // machine id -> the newest version shown
@@ -146,5 +147,5 @@ function offerRefresh(ids) {
 }
 
 function refreshList() {
-  htmx.ajax("GET", location.href, { target: "#list", swap: "innerHTML" });
+  bring(location.href, "#list");
 }

@@ -1,11 +1,13 @@
 // The jobs drawer, its line and the pill. Percentages change in place; anything else fetches the drawer anew.
 import * as format from "./format.js";
-import { remember, say } from "./shell.js";
+import { bring, remember, say } from "./shell.js";
 
 const QUIET_MS = 120;
 const FAILED = ["failed", "stuck"];
 const states = new Map(); // job id -> state as last heard
 let timer = null;
+let isWanted = false;
+let isComing = false;
 
 export function start() {
   document.addEventListener("vrabec:job", ({ detail }) => detail.forEach(apply));
@@ -17,7 +19,8 @@ function apply(cell) {
   const before = states.get(cell.id);
   states.set(cell.id, cell.state);
   for (const element of document.querySelectorAll(`[data-job="${cell.id}"]`)) paint(element, cell);
-  if (isStale(cell, before)) reloadSoon();
+  const isMissed = isComing && before !== cell.state; // what comes may not know it, nor what is shown
+  if (isMissed || isStale(cell, before)) reloadSoon();
   if (before && !FAILED.includes(before) && FAILED.includes(cell.state)) say(`${cell.title}: ${cell.error}`);
   if (!cell.active && document.querySelector(`[data-job="${cell.id}"][data-job-wait]`)) reloadPart(".pane");
 }
@@ -74,16 +77,29 @@ function reloadSoon() {
   timer ??= setTimeout(reload, QUIET_MS);
 }
 
+// What changes while the drawer is on its way may not be in it: then it is fetched once more.
 async function reload() {
+  timer = null;
+  isWanted = true;
+  if (isComing) return;
+  isComing = true;
+  try {
+    while (isWanted) await fetchOnce();
+  } finally {
+    isComing = false;
+  }
+}
+
+async function fetchOnce() {
   const focused = document.activeElement?.closest("#jobs-body .job")?.id;
   const tab = document.activeElement?.dataset.jobsShow;
-  await htmx.ajax("GET", document.querySelector(".shell").dataset.drawer, { target: "#jobs-body", swap: "innerHTML" });
-  timer = null;
+  isWanted = false;
+  await bring(document.querySelector(".shell").dataset.drawer, "#jobs-body");
   if (tab) document.querySelector(`[data-jobs-show="${tab}"]`).focus();
   if (focused) (document.querySelector(`#${focused} button`) ?? document.getElementById("jobs-body")).focus();
   if (document.querySelector("[data-jobs-page]")) reloadPart(".pane");
 }
 
 function reloadPart(selector) {
-  htmx.ajax("GET", location.href, { target: selector, select: selector, swap: "outerHTML" });
+  bring(location.href, selector, { select: selector, swap: "outerHTML" });
 }

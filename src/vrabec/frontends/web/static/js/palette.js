@@ -1,4 +1,6 @@
 // Ctrl K: words to places and to actions. The search at the top is a combobox; the server says what may be meant.
+import { bring } from "./shell.js";
+
 const WAIT_MS = 90;
 
 let input, list;
@@ -95,8 +97,8 @@ function take(option) {
   input.value = "";
   close();
   input.blur();
-  if (how === "ask") htmx.ajax("GET", path, { target: "#dialog", swap: "innerHTML" });
-  else htmx.ajax("POST", path, { target: "#flash", swap: "innerHTML", values: { csrfmiddlewaretoken: token() } });
+  if (how === "ask") bring(path, "#dialog");
+  else htmx.ajax("POST", path, { source: "#flash", target: "#flash", swap: "innerHTML", values: { csrfmiddlewaretoken: token() } });
 }
 
 function token() {

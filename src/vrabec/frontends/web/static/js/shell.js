@@ -80,6 +80,11 @@ function take(button) {
   input.focus();
 }
 
+// A part of the page anew. The part itself asks: of requests that wait for one sender htmx keeps the last alone.
+export function bring(path, selector, how = {}) {
+  return htmx.ajax("GET", path, { source: selector, target: selector, swap: "innerHTML", ...how });
+}
+
 export function say(text) {
   document.getElementById("announce").textContent = text;
 }
