@@ -35,13 +35,14 @@ TURNS = Turns(2)
 
 
 class PoolLooks:
-    """The looks at one host's pools; `ask` and `tend` are called by its watch alone."""
+    """The looks at one host's pools; but for `stop` its watch alone calls this."""
 
     def __init__(self, host_id: int, way: Callable[[], str], writer: Writer) -> None:
         self._host_id = host_id
         self._way = way
         self._writer = writer
         self._is_due = False
+        self._is_stopping = False
         self._thread: Thread | None = None
         self._began_at: float | None = None
         self._not_before = 0.0
@@ -60,6 +61,10 @@ class PoolLooks:
             self._thread = Thread(target=self._run, name=f"pools {self._host_id}", daemon=True)
             self._thread.start()
 
+    def stop(self) -> None:
+        """Nobody wants to hear any more what becomes of a look."""
+        self._is_stopping = True
+
     def finish(self) -> None:
         """Let a look that goes on end, but wait for none that hangs."""
         if self._thread:
@@ -72,8 +77,9 @@ class PoolLooks:
                 began_at = self._began_at = time.monotonic()
                 self._look()
         except VrabecError as error:
-            logger.info("pools of host %s: %s", self._host_id, error)
             self._is_due = True
+            if not self._is_stopping:
+                logger.info("pools of host %s: %s", self._host_id, error)
         except Error:
             logger.exception("pools of host %s could not be written", self._host_id)
         finally:

@@ -100,6 +100,7 @@ class HostWatch(Thread):
     def stop(self) -> None:
         """End the thread soon."""
         self.stopping.set()
+        self._pools.stop()
         self._events.put(None)
 
     def check_silence(self) -> None:
