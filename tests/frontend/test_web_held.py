@@ -57,6 +57,16 @@ def test_the_page_of_somebody_says_where_by_what_and_until_when(site: Site, grou
     text_of(client, "/people/999999/access", 404)
 
 
+def test_nobody_is_sent_to_a_page_of_a_cluster_that_they_may_not_open(site: Site, group: Group) -> None:
+    at, cluster = f"/people/{site.teammate.user.pk}/access", site.host.cluster
+    assert cluster
+    path = f"/clusters/{cluster.pk}/capacity"
+    assert f'href="{path}"' in text_of(browser(site.administrator), at)
+    assert "default" in words(text_of(browser(site.teammate), "/account/access"))
+    assert f'href="{path}"' not in text_of(browser(site.teammate), "/account/access")
+    text_of(browser(site.teammate), path, 403)
+
+
 def test_everybody_reads_their_own(site: Site, group: Group) -> None:
     client = browser(site.teammate)
     assert 'href="/account/access"' in text_of(client, "/account")

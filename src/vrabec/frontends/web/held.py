@@ -28,7 +28,6 @@ from vrabec.services.permissions import Rights, may, rights
 from vrabec.services.roles import Described, list_roles
 
 MOST_KEPT = 50
-_SEEN = {"vm": "vm.view", "project": "project.view", "cluster": "cluster.capacity"}
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,16 @@ class _Places:
             return Place("site", gettext("The whole site"), href)
         kind = on._meta.model_name or ""
         name = on.shown_name if isinstance(on, Project) else on.name
-        return Place(kind, name, _page_of(on) if self._rights.may(_SEEN[kind], on) else "")
+        return Place(kind, name, self._page_of(on))
 
-
-def _page_of(on: Scope) -> str:
-    if isinstance(on, Project):
-        return reverse("project", args=[on.name])
-    return reverse("cluster-capacity" if isinstance(on, Cluster) else "vm", args=[on.pk])
+    def _page_of(self, on: Scope) -> str:
+        """Its address, "" where they may not open it; that of a cluster is for who sees all clusters."""
+        if isinstance(on, Cluster):
+            sees = may(self._actor, "cluster.capacity")
+            return reverse("cluster-capacity", args=[on.pk]) if sees else ""
+        if isinstance(on, Project):
+            return reverse("project", args=[on.name]) if self._rights.may("project.view", on) else ""
+        return reverse("vm", args=[on.pk]) if self._rights.may("vm.view", on) else ""
 
 
 def _lines(actor: Actor, rows: Iterable[Grant], places: _Places) -> list[Line]:
