@@ -121,11 +121,11 @@ class FleetCalls(Calls):
     # storage
 
     def list_pools(self, *, host: str = "") -> list[fleet.Pool]:
-        """Storage pools of all hosts, or of one. Raises Forbidden."""
+        """Storage pools of all hosts, or of one. Raises Invalid for a host that is not there, Forbidden."""
         return cast("list[fleet.Pool]", self._get("/pools", {"host": host} if host else None))
 
     def find_pool(self, name: str, *, host: str = "") -> fleet.Pool:
-        """The pool of this name or id. Raises NotFound, Ambiguous, Forbidden."""
+        """The pool of this name or id. Raises NotFound, Invalid, Ambiguous, Forbidden."""
         named = [pool for pool in self.list_pools(host=host) if name in (pool["name"], str(pool["id"]))]
         if not named:
             raise NotFound(f"There is no storage pool named {name}.", field="name")

@@ -14,6 +14,7 @@ from tests.e2e.waiting import wait_until
 from tests.lab import TestFleetHost
 from tests.lab.fixtures import fleet_host
 from tests.service.test_host_watch import host, watched
+from tests.service.test_writer import writer
 from vrabec.inventory import pools as looks
 from vrabec.inventory.pools import PoolLooks
 from vrabec.inventory.turns import Turns
@@ -39,7 +40,7 @@ from vrabec.services.pools import (
 )
 from vrabec.services.vm_xml import Told, keep_xmls
 
-__all__ = ["fleet_host", "host", "site", "watched"]
+__all__ = ["fleet_host", "host", "site", "watched", "writer"]
 
 DIRECTORY = {"kind": "dir", "source": "", "path": "/srv", "is_active": True}
 COLUMNS = DIRECTORY | {"capacity_mib": 1000, "available_mib": 400}
@@ -204,15 +205,6 @@ def test_pools_and_volumes_that_others_make_are_seen(
     made.destroy()
     wait_until(lambda: not Pool.objects.filter(host=host, name="site").exists(), "it is gone")
     raw.close()
-
-
-@pytest.fixture
-def writer(transactional_db: None) -> Iterator[Writer]:
-    running = Writer()
-    running.start()
-    yield running
-    running.stop()
-    running.join(30)
 
 
 def test_pools_that_hang_keep_no_other_host_waiting(

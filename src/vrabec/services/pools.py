@@ -9,7 +9,7 @@ from django.db.models import Count, Prefetch, QuerySet
 
 from vrabec.lib.actor import Actor
 from vrabec.lib.clock import now
-from vrabec.lib.errors import NotFound
+from vrabec.lib.errors import Invalid, NotFound
 from vrabec.models import bulk
 from vrabec.models.pools import Pool, Volume
 from vrabec.models.vms import Vm
@@ -25,11 +25,15 @@ _AT_ONCE = 500
 def list_pools(actor: Actor, *, host: str = "") -> QuerySet[Pool]:
     """The pools that `actor` sees, of all hosts or of one, by host and name, with `volume_count`: one query.
 
-    Raises Forbidden.
+    With a name two queries. Raises Invalid for a host that is not there, Forbidden.
     """
     require_somewhere(actor, "pool.list")
-    seen = Pool.objects.filter(host__in=hosts_with(actor, "pool.list"))
-    seen = seen.filter(host__name=host.replace("\0", "")) if host else seen
+    hosts = hosts_with(actor, "pool.list")
+    if host:
+        hosts = hosts.filter(name=host.replace("\0", ""))
+        if not hosts.exists():
+            raise Invalid("There is no host named %(name)s.", field="host", name=host[:64])
+    seen = Pool.objects.filter(host__in=hosts)
     counted = seen.annotate(volume_count=Count("volumes"))
     return counted.select_related("host").order_by("host__name", "name")
 
