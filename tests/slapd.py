@@ -27,10 +27,7 @@ include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 pidfile {folder}/pid
-TLSCACertificateFile {folder}/tls/cacert.pem
-TLSCertificateFile {folder}/tls/servercert.pem
-TLSCertificateKeyFile {folder}/tls/serverkey.pem
-security simple_bind=128
+{tls}
 database mdb
 suffix "{base}"
 directory {folder}/data
@@ -39,6 +36,11 @@ dbnosync
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{reader}" read by users none by anonymous auth
 """
+_TLS = """\
+TLSCACertificateFile {folder}/tls/cacert.pem
+TLSCertificateFile {folder}/tls/servercert.pem
+TLSCertificateKeyFile {folder}/tls/serverkey.pem
+security simple_bind=128"""
 _TREE = f"""\
 dn: {BASE}
 objectClass: dcObject
@@ -68,19 +70,24 @@ def missing() -> str | None:
 
 
 class Slapd:
-    """`url` is ldap:// with StartTLS, `ca` the file that vouches for it."""
+    """`url` is ldap:// with StartTLS, `ldaps_url` has TLS from the start; the file `ca` vouches for both."""
 
-    def __init__(self, people: dict[str, str], groups: dict[str, list[str]]) -> None:
-        """`people` are full names by user name, `groups` their members' user names."""
+    def __init__(self, people: dict[str, str], groups: dict[str, list[str]], *, has_tls: bool = True) -> None:
+        """`people` are full names by user name, `groups` their members' user names.
+
+        Without TLS it knows no StartTLS, takes passwords in the clear, and has no `ldaps_url`.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="vrabec-slapd-"))
         self.ca = self.folder / "tls" / "cacert.pem"
         self.port = free_port()
         self.url = f"ldap://127.0.0.1:{self.port}"
+        self.ldaps_url = f"ldaps://127.0.0.1:{free_port()}" if has_tls else ""
         self._process: subprocess.Popen[bytes] | None = None
         (self.folder / "data").mkdir()
         Authority().issue(self.folder / "tls", "server")
         self._config = self.folder / "slapd.conf"
-        self._config.write_text(_CONFIG.format(folder=self.folder, base=BASE, reader=READER))
+        tls = _TLS.format(folder=self.folder) if has_tls else ""
+        self._config.write_text(_CONFIG.format(folder=self.folder, base=BASE, reader=READER, tls=tls))
         entries = [_person(*one) for one in people.items()] + [_group(*one) for one in groups.items()]
         load = ["slapadd", "-q", "-f", self._config]
         subprocess.run(load, input="\n".join([_TREE, *entries]), text=True, check=True, capture_output=True)
@@ -111,7 +118,8 @@ class Slapd:
 
     def start(self) -> None:
         """Serve, and wait until somebody listens."""
-        command = ["/usr/sbin/slapd", "-d", "0", "-h", self.url, "-f", str(self._config)]
+        urls = f"{self.url} {self.ldaps_url}".strip()
+        command = ["/usr/sbin/slapd", "-d", "0", "-h", urls, "-f", str(self._config)]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while True:

@@ -1,6 +1,10 @@
 """People of a real LDAP directory sign in: their accounts, their groups, and what goes wrong with it."""
 
+import gc
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,8 @@ pytestmark = pytest.mark.skipif(slapd.missing() is not None, reason=str(slapd.mi
 PEOPLE = {"j.novak": "Jan Novák", "eva": "Eva Malá", "ada": "Another Ada"}
 GROUPS = {"staff": ["eva"], "Students of Botany": ["j.novak", "eva"]}
 MODEL = "django.contrib.auth.backends.ModelBackend"
+STARTS_TLS = bytes.fromhex("300c02010178070a010004000400")
+"""The answer to StartTLS: success."""
 REMOVE = f"dn: cn=staff,{slapd.GROUPS}\nchangetype: delete\n"
 
 
@@ -179,13 +185,54 @@ def test_wrong_settings_say_that_it_is_not_the_password(
     assert caught.value.raw.partition(":")[0] in raw.split("|")
 
 
-def test_the_password_goes_nowhere_without_tls(asked: slapd.Slapd, settings: Any) -> None:
-    settings.AUTH_LDAP_START_TLS = False
-    with pytest.raises(Unavailable) as caught:  # slapd itself insists
+def test_a_directory_may_speak_tls_from_the_start(asked: slapd.Slapd, settings: Any) -> None:
+    ask(asked, settings, ldap_url=asked.ldaps_url)
+    assert people.sign_in("eva", slapd.PASSWORD).username == "eva"
+
+
+def test_a_name_that_the_certificate_does_not_have_is_not_the_directory(
+    asked: slapd.Slapd, settings: Any
+) -> None:
+    ask(asked, settings, ldap_url=asked.url.replace("127.0.0.1", "localhost"))
+    with pytest.raises(Unavailable) as caught:
         people.sign_in("eva", slapd.PASSWORD)
-    assert "CONFIDENTIALITY" in caught.value.raw
-    ask(asked, settings)
-    assert settings.AUTH_LDAP_START_TLS is True
+    assert "localhost" in caught.value.raw
+
+
+def test_the_password_goes_nowhere_without_tls(asked: slapd.Slapd, settings: Any) -> None:
+    with slapd.Slapd(PEOPLE, {}, has_tls=False) as bare:
+        ask(bare, settings)
+        with pytest.raises(Unavailable) as caught:
+            people.sign_in("eva", slapd.PASSWORD)
+    assert "StartTLS was refused: protocolError" in caught.value.raw
+
+
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+def test_a_handshake_that_hangs_is_waited_for_no_longer_than_its_patience(
+    asked: slapd.Slapd, settings: Any, scheme: str
+) -> None:
+    with listening(STARTS_TLS if scheme == "ldap" else b"") as port:
+        ask(asked, settings, ldap_url=f"{scheme}://127.0.0.1:{port}")
+        with pytest.raises(Unavailable) as caught:
+            people.sign_in("eva", slapd.PASSWORD)
+    assert "timed out" in caught.value.raw
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x30\x0c", b"\x30\x80" * 400])
+def test_what_is_no_directory_is_told(asked: slapd.Slapd, settings: Any, answer: bytes) -> None:
+    with listening(answer, ends=True) as port:
+        ask(asked, settings, ldap_url=f"ldap://127.0.0.1:{port}")
+        with pytest.raises(Unavailable, match="directory does not answer"):
+            people.sign_in("eva", slapd.PASSWORD)
+
+
+def test_a_connection_that_is_done_with_leaves_no_thread(asked: slapd.Slapd) -> None:
+    people.sign_in("eva", slapd.PASSWORD)
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "directory connection":
+            thread.join(30)
+            assert not thread.is_alive()
 
 
 def test_wrong_words_in_the_settings_are_named(ldap: slapd.Slapd, tmp_path: Path) -> None:
@@ -193,6 +240,29 @@ def test_wrong_words_in_the_settings_are_named(ldap: slapd.Slapd, tmp_path: Path
         directory.settings(Config(**(ldap.settings | {"ldap_group_kind": "none"})))
     with pytest.raises(Invalid, match="cannot be read"):
         directory.settings(Config(**(ldap.settings | {"ldap_bind_password_file": str(tmp_path / "no")})))
+
+
+@contextmanager
+def listening(answer: bytes, *, ends: bool = False) -> Iterator[int]:
+    """Something that answers the first words of a connection so, and then nothing, or ends it; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as kept:
+        thread = threading.Thread(target=_answer_each, args=(server, answer, None if ends else kept))
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+def _answer_each(server: socket.socket, answer: bytes, kept: ExitStack | None) -> None:
+    with suppress(OSError):
+        while True:
+            connection = server.accept()[0]
+            connection.recv(4096)
+            connection.sendall(answer)
+            if kept:
+                kept.enter_context(connection)
+            else:
+                connection.close()
 
 
 def follows(site: Site, name: str, outside: list[str]) -> Group:

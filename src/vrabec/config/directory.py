@@ -39,8 +39,8 @@ def settings(config: Config) -> dict[str, Any]:
     login = f"({config.ldap_login}=%(user)s)"
     found = {
         "SERVER_URI": config.ldap_url,
-        "START_TLS": config.ldap_url.startswith("ldap:"),  # passwords never go in the clear
-        "CONNECTION_OPTIONS": _options(config),
+        "CA": config.ldap_ca,
+        "CONNECTION_OPTIONS": {ldap.OPT_REFERRALS: 0, ldap.OPT_TIMEOUT: PATIENCE_S},
         "BIND_DN": config.ldap_bind_dn,
         "BIND_PASSWORD": _password(config.ldap_bind_password_file),
         "USER_SEARCH": LDAPSearch(config.ldap_users, ldap.SCOPE_SUBTREE, login),
@@ -50,18 +50,6 @@ def settings(config: Config) -> dict[str, Any]:
     if config.ldap_groups:
         found["GROUP_SEARCH"] = LDAPSearch(config.ldap_groups, ldap.SCOPE_SUBTREE)
     return {f"AUTH_LDAP_{name}": value for name, value in found.items()}
-
-
-def _options(config: Config) -> dict[int, Any]:
-    trust = {ldap.OPT_X_TLS_CACERTFILE: config.ldap_ca} if config.ldap_ca else {}
-    return {
-        ldap.OPT_REFERRALS: 0,
-        ldap.OPT_NETWORK_TIMEOUT: PATIENCE_S,
-        ldap.OPT_TIMEOUT: PATIENCE_S,
-        **trust,
-        ldap.OPT_X_TLS_REQUIRE_CERT: ldap.OPT_X_TLS_DEMAND,
-        ldap.OPT_X_TLS_NEWCTX: 0,  # the last: it makes what stands above count
-    }
 
 
 def _password(path: str) -> str:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import ldap
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django_auth_ldap import backend
 
+from vrabec.config.directory import PATIENCE_S
+from vrabec.config.directory_tls import connect
 from vrabec.lib.errors import Unavailable
 from vrabec.models.identities import Source
 from vrabec.models.users import User
@@ -19,6 +24,14 @@ logger = logging.getLogger(__name__)
 
 class Directory(backend.LDAPBackend):  # type: ignore[misc]
     """Asks the directory for people who have no password here; their accounts come by services.identities."""
+
+    default_settings = {"CA": ""}
+
+    @property
+    def ldap(self) -> SimpleNamespace:
+        """python-ldap, as the library uses it, with our way to connect."""
+        initialize = partial(connect, ca=self.settings.CA, patience_s=PATIENCE_S)
+        return SimpleNamespace(**vars(ldap) | {"initialize": initialize})
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
 import ssl
 import sys
 from typing import TYPE_CHECKING, Any
@@ -154,10 +155,23 @@ async def _serve(server: Server, config: Config) -> None:
     renewing = asyncio.create_task(
         renewed(server.config.ssl, config.certificate_path, config.certificate_key_path)
     )
+    telling = asyncio.create_task(_told_when_ready(server))
     try:
         await server.serve()
     finally:
         renewing.cancel()
+        telling.cancel()
+
+
+async def _told_when_ready(server: Server) -> None:
+    """Tell systemd when the port answers, sd_notify(3): what waits for the service goes on then."""
+    where = os.environ.get("NOTIFY_SOCKET")
+    if where is None:
+        return
+    while not server.started:
+        await asyncio.sleep(0.05)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.sendto(b"READY=1", where.replace("@", "\0", 1))
 
 
 if __name__ == "__main__":
