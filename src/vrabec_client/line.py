@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from threading import Timer
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,17 +34,16 @@ class Line:
         self._open = ExitStack()
         self._open.callback(self._socket.close)
         try:
-            with _cut_when_late(self._socket):
-                line = connect(
-                    f"ws://{_netloc(address.host, address.port)}{address.prefix}{ticket['path']}",
-                    sock=self._socket,
-                    subprotocols=[Subprotocol(name) for name in ticket["protocols"]],
-                    additional_headers=headers,
-                    compression=None,
-                    max_size=None,
-                    proxy=None,
-                    open_timeout=OPEN_SECONDS,
-                )
+            line = connect(
+                f"ws://{_netloc(address.host, address.port)}{address.prefix}{ticket['path']}",
+                sock=self._socket,
+                subprotocols=[Subprotocol(name) for name in ticket["protocols"]],
+                additional_headers=headers,
+                compression=None,
+                max_size=None,
+                proxy=None,
+                open_timeout=OPEN_SECONDS,
+            )
             self._line = self._open.enter_context(line)
         except InvalidStatus as error:
             self._open.close()
@@ -80,28 +76,6 @@ class Line:
     def close(self) -> None:
         """End it."""
         self._open.close()
-
-
-@contextmanager
-def _cut_when_late(line: socket.socket) -> Iterator[None]:
-    """Cut the connection under `line` when the body, which opens it, has not ended in time.
-
-    websockets 17 closes the socket when opening fails, and waits for its reader. One that a session ticket of
-    TLS woke, which is no data, waits in the socket itself, where closing does not reach it: for ever.
-    """
-    with socket.socket(fileno=os.dup(line.fileno())) as same:
-        timer = Timer(OPEN_SECONDS + 1, _cut, [same])
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
-
-def _cut(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
 
 
 def _netloc(host: str, port: int) -> str:

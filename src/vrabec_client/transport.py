@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from vrabec_client.errors import Invalid, Unauthenticated, Unavailable, Untrusted, VrabecError, from_answer
+from vrabec_client.turns import TakesTurns
 
 DEFAULT_PORT = 8443
 """The controller's own port, for an address given without a scheme and a port."""
@@ -159,18 +160,21 @@ class Transport:
             status, content = self._again(target)
         return self._read(status, content)
 
-    def new_socket(self) -> tuple[socket.socket, dict[str, str]]:
-        """A connection for something else than requests, its certificate checked; and who asks, as headers.
+    def new_socket(self) -> tuple[Any, dict[str, str]]:
+        """A socket for something else than requests, its certificate checked; and who asks, as headers.
 
-        Raises Unavailable, Untrusted.
+        One thread may read it while another writes. Raises Unavailable, Untrusted.
         """
         connection = self._new_connection()
         try:
             connection.connect()
         except OSError as error:
             raise _translated(error, self.address) from error
-        connection.sock.settimeout(None)
-        return connection.sock, {"Authorization": f"Bearer {self._token}"}
+        line: Any = connection.sock
+        line.settimeout(None)
+        if isinstance(line, ssl.SSLSocket):
+            line = TakesTurns(line)
+        return line, {"Authorization": f"Bearer {self._token}"}
 
     def close(self) -> None:
         """Close the connection, if one is open."""
