@@ -30,4 +30,5 @@ def test_a_person_of_the_directory_gets_a_token(tmp_path_factory: pytest.TempPat
             _, text = caller.ask("GET", "/api/v1/me", Authorization=bearer)
             assert json.loads(text)["name"] == "Jan Novák"
             link = there.do("create-admin", "ada").strip()
+            assert f"{ldap.url} answers" in there.do("doctor")
             assert caller.form("/" + link.split("/", 3)[3]) == 303, "the way back in works beside it"

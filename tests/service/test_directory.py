@@ -14,7 +14,9 @@ from django_auth_ldap.backend import LDAPBackend  # noqa: F401 - where it is mis
 from tests import slapd
 from tests.cast import PASSWORD, Site, site
 from vrabec.config import directory, directory_rounds
+from vrabec.config.directory_look import look_at_directory
 from vrabec.config.files import Config
+from vrabec.config.findings import Grade
 from vrabec.lib.actor import SYSTEM
 from vrabec.lib.errors import Invalid, Unauthenticated, Unavailable
 from vrabec.models.audit import Audit
@@ -183,6 +185,28 @@ def test_wrong_settings_say_that_it_is_not_the_password(
     with pytest.raises(Unavailable) as caught:
         people.sign_in("eva", slapd.PASSWORD)
     assert caught.value.raw.partition(":")[0] in raw.split("|")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "grade", "words"),
+    [
+        ("ldap_login", "uid", Grade.OK, "answers"),
+        ("ldap_bind_dn", f"cn=other,{slapd.BASE}", Grade.FAIL, "refuses ldap_bind_dn"),
+        ("ldap_ca", "/etc/ssl/certs/ca-certificates.crt", Grade.FAIL, "name the file of its authority"),
+        ("ldap_users", "ou=nothing,dc=univ,dc=example", Grade.FAIL, "no ou=nothing,dc=univ,dc=example"),
+        ("ldap_url", "ldap://127.0.0.1:1", Grade.FAIL, "Connection refused"),
+    ],
+)
+def test_doctor_says_what_is_wrong_with_it(
+    ldap: slapd.Slapd, setting: str, value: str, grade: Grade, words: str
+) -> None:
+    [finding] = look_at_directory(Config(**(ldap.settings | {setting: value})))
+    assert (finding.grade, finding.name) == (grade, "directory")
+    assert words in finding.text
+
+
+def test_doctor_says_nothing_of_a_directory_that_nobody_named() -> None:
+    assert list(look_at_directory(Config())) == []
 
 
 def test_a_directory_may_speak_tls_from_the_start(asked: slapd.Slapd, settings: Any) -> None:

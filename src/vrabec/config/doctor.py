@@ -20,6 +20,7 @@ from django.apps import apps
 
 import vrabec
 from vrabec.config.database import require_not_later
+from vrabec.config.directory_look import look_at_directory
 from vrabec.config.files import SEAL_KEY, Config, config_path, database_settings, read_config
 from vrabec.config.findings import Finding, Grade
 from vrabec.config.mail import look_at_mail
@@ -300,6 +301,7 @@ CHECKS: dict[str, Check] = {
     "port": look_at_port,
     "console": look_at_console,
     "tools": _tools,
+    "directory": look_at_directory,
     "mail": look_at_mail,
     "hosts": _hosts,
 }
