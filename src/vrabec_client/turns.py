@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
-from select import select
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from threading import Lock
 from typing import Any
 
@@ -37,7 +37,7 @@ class TakesTurns:
         while True:
             with self._turn, suppress(ssl.SSLWantReadError):
                 return self._line.recv(size)
-            select([self._line], [], [], LOOK_SECONDS)  # ValueError once it is closed
+            self._waits(EVENT_READ, LOOK_SECONDS)  # ValueError once it is closed
 
     def sendall(self, data: bytes) -> None:
         """Send all of it. Raises TimeoutError when nothing can be sent for so long."""
@@ -46,7 +46,7 @@ class TakesTurns:
             with self._turn, suppress(ssl.SSLWantWriteError):
                 rest = rest[self._line.send(rest) :]
                 continue
-            if not select([], [self._line], [], self._seconds)[1]:
+            if not self._waits(EVENT_WRITE, self._seconds):
                 raise TimeoutError("the other side takes nothing")
 
     def close(self) -> None:
@@ -55,3 +55,8 @@ class TakesTurns:
             socket.socket.shutdown(self._line, socket.SHUT_RDWR)
         with self._turn:
             self._line.close()
+
+    def _waits(self, event: int, seconds: float | None) -> bool:
+        with DefaultSelector() as selector:
+            selector.register(self._line, event)
+            return bool(selector.select(seconds))

@@ -192,7 +192,8 @@ def test_wrong_settings_say_that_it_is_not_the_password(
     [
         ("ldap_login", "uid", Grade.OK, "answers"),
         ("ldap_bind_dn", f"cn=other,{slapd.BASE}", Grade.FAIL, "refuses ldap_bind_dn"),
-        ("ldap_ca", "/etc/ssl/certs/ca-certificates.crt", Grade.FAIL, "name the file of its authority"),
+        ("ldap_ca", "/etc/ssl/certs/ca-certificates.crt", Grade.FAIL, "is named in ldap_ca"),
+        ("ldap_ca", "/nowhere/ca.pem", Grade.FAIL, "ldap_ca /nowhere/ca.pem cannot be used"),
         ("ldap_users", "ou=nothing,dc=univ,dc=example", Grade.FAIL, "no ou=nothing,dc=univ,dc=example"),
         ("ldap_url", "ldap://127.0.0.1:1", Grade.FAIL, "Connection refused"),
     ],

@@ -30,7 +30,7 @@ def _what_is_wrong(config: Config) -> str:
         line.simple_bind_s(config.ldap_bind_dn, told["AUTH_LDAP_BIND_PASSWORD"])
         line.search_s(config.ldap_users, ldap.SCOPE_BASE)
     except ldap.CONNECT_ERROR as error:
-        return f"is not trusted ({_raw(error)}): name the file of its authority in ldap_ca."
+        return f"has no TLS to trust ({_raw(error)}): an authority of your own is named in ldap_ca."
     except ldap.INVALID_CREDENTIALS:
         return "refuses ldap_bind_dn, or the password in ldap_bind_password_file."
     except ldap.NO_SUCH_OBJECT:

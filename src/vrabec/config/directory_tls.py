@@ -50,7 +50,10 @@ class _Refused(Exception):
 
 
 def _trust(ca: str) -> ssl.SSLContext:
-    trust = ssl.create_default_context(cafile=ca or None)
+    try:
+        trust = ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        raise _Refused(f"ldap_ca {ca} cannot be used: {error}") from error
     trust.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13's: authorities of many sites are not so exact
     return trust
 
